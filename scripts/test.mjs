@@ -1,0 +1,143 @@
+// What `npm test` runs. The last line is always `N passed, N failed`; a check counts as one test.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { needs, PEERS } from '../test/support/peers.js';
+
+const HELP = `Usage: npm test [-- --unit | --e2e | --verify]
+
+  (nothing)   every check, unit test and end-to-end test
+  --verify    format, lint, boundaries, types and unit tests: what to run before a commit
+  --unit      unit tests only
+  --e2e       end-to-end tests only
+
+Some end-to-end tests need a program from the system (${Object.keys(PEERS).join(', ')}); where it is missing they are
+named as not run. REQUIRE_PEERS=all, or a list like REQUIRE_PEERS=swaks, makes that a failure.
+`;
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+const CHECKS = {
+  format: ['prettier/bin/prettier.cjs', '--check', '.'],
+  lint: ['oxlint/bin/oxlint'],
+  boundaries: ['dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--config', '.dependency-cruiser.cjs'],
+  types: ['typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'],
+};
+
+const count = { passed: 0, failed: 0 };
+
+function main() {
+  const plan = readPlan();
+  if (!run('build', ['scripts/build.mjs', '--force'])) return finish({ failed: 1 });
+  for (const [name, [tool, ...args]] of Object.entries(plan.checks)) {
+    count[run(name, [path.join('node_modules', tool), ...args]) ? 'passed' : 'failed'] += 1;
+  }
+  const skipped = runJest(plan.projects);
+  if (plan.projects.includes('e2e')) reportPeers(skipped, plan.required);
+  reportUnexplained(skipped);
+  finish(count);
+}
+
+function readPlan() {
+  const flags = {
+    unit: { type: 'boolean' },
+    e2e: { type: 'boolean' },
+    verify: { type: 'boolean' },
+    help: { type: 'boolean' },
+  };
+  const chosen = parseOrExplain(flags);
+  if (chosen.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const everything = !chosen.unit && !chosen.e2e && !chosen.verify;
+  const projects = [
+    ...(everything || chosen.unit || chosen.verify ? ['unit'] : []),
+    ...(everything || chosen.e2e ? ['e2e'] : []),
+  ];
+  return { checks: everything || chosen.verify ? CHECKS : {}, projects, required: requiredPeers() };
+}
+
+function parseOrExplain(options) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return giveUp(`${error.message}\n\n${HELP}`);
+  }
+}
+
+function requiredPeers() {
+  const names = (process.env.REQUIRE_PEERS ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+  const unknown = names.find((name) => name !== 'all' && !Object.hasOwn(PEERS, name));
+  if (unknown) giveUp(`REQUIRE_PEERS names ${unknown}, which is none of: all, ${Object.keys(PEERS).join(', ')}.\n`);
+  return names.includes('all') ? Object.keys(PEERS) : names;
+}
+
+function giveUp(text) {
+  process.stderr.write(text);
+  process.exit(2);
+}
+
+/** Runs one step and returns whether it passed; its output is shown only if it did not. */
+function run(name, args) {
+  process.stdout.write(`${name.padEnd(12)}`);
+  const started = Date.now();
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  const passed = status === 0;
+  process.stdout.write(`${passed ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+  if (!passed) process.stdout.write(`${stdout}${stderr}\n`);
+  return passed;
+}
+
+/** Counts what Jest ran and returns the full names of the tests that it skipped. */
+function runJest(projects) {
+  process.stdout.write(`tests       ${projects.join(' and ')}\n`);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-results-'));
+  const file = path.join(folder, 'results.json');
+  const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
+  const args = [...jest, '--json', `--outputFile=${file}`, '--selectProjects', ...projects];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  const results = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : null;
+  fs.rmSync(folder, { recursive: true });
+  const failed = (results?.numFailedTests ?? 0) + (results?.numRuntimeErrorTestSuites ?? 0);
+  count.passed += results?.numPassedTests ?? 0;
+  count.failed += failed === 0 && status !== 0 ? 1 : failed; // Jest itself may fail: its setup, a run without tests
+  const tests = (results?.testResults ?? []).flatMap((suite) => suite.assertionResults);
+  return tests.filter(({ status: outcome }) => outcome === 'pending').map(({ fullName }) => fullName);
+}
+
+function reportPeers(skipped, required) {
+  for (const { name, install } of Object.values(PEERS).filter((peer) => !peer.probe())) {
+    const tests = skipped.filter((test) => test.includes(needs(name))).length;
+    const demanded = required.includes(name);
+    if (demanded) count.failed += 1;
+    if (demanded || tests > 0) {
+      process.stdout.write(`not run: ${name} (install it with: ${install}); tests that need it: ${tests}\n`);
+    }
+  }
+}
+
+/** A test that is skipped for no named reason would rot unseen. */
+function reportUnexplained(skipped) {
+  const reasons = Object.keys(PEERS).map(needs);
+  for (const test of skipped.filter((name) => !reasons.some((reason) => name.includes(reason)))) {
+    count.failed += 1;
+    process.stdout.write(`skipped without a reason: ${test}\n`);
+  }
+}
+
+function finish({ passed = 0, failed }) {
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+main();

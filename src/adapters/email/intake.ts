@@ -1,0 +1,141 @@
+import type { Clock } from '../../common/clock.js';
+import type { NetworkId, RemoteId } from '../../common/ids.js';
+import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
+import { parseRecipient } from './address.js';
+import type { Authentication, MailToCheck } from './authentication.js';
+import type { EmailConfig } from './config.js';
+import { readDeliveryReport } from './delivery-report.js';
+import { MailRefusedError } from './errors.js';
+import { fromEmail } from './from-email.js';
+import { isOwnLoopMark, LOOP_HEADER } from './loop.js';
+import { ownMessageId } from './message-id.js';
+import { refuseBareLineEnds, refuseLoops, splitMail } from './raw-mail.js';
+import { readBounceToken } from './verp.js';
+
+export const EMAIL = 'email' as NetworkId;
+
+/** A recipient that was accepted at RCPT. */
+export type AcceptedRecipient =
+  | { readonly kind: 'target'; readonly target: Target; readonly domain: string }
+  /** A delivery report about this message of ours. */
+  | { readonly kind: 'bounce'; readonly about: RemoteId };
+
+/** A mail as DATA brought it. */
+export interface ReceivedMail {
+  readonly raw: Buffer;
+  /** Empty for the null sender. */
+  readonly envelopeFrom: string;
+  readonly recipients: readonly AcceptedRecipient[];
+  readonly clientIp: string;
+  readonly helo: string;
+}
+
+export interface IntakeOptions {
+  readonly config: EmailConfig;
+  readonly port: GatewayPort;
+  readonly secret: Uint8Array;
+  readonly clock: Clock;
+  readonly authenticate: (mail: MailToCheck) => Promise<Authentication>;
+}
+
+/** Decides about recipients and mails, whatever connection they come over. Every refusal is thrown. */
+export class MailIntake {
+  constructor(private readonly options: IntakeOptions) {}
+
+  /** @throws MailRefusedError, and what the core's look-up throws */
+  async accept(path: string, envelopeFrom: string): Promise<AcceptedRecipient> {
+    const recipient = parseRecipient(path, this.options.config.domains);
+    const { domain } = recipient;
+    if (recipient.kind === 'bounce') {
+      return { kind: 'bounce', about: this.bouncedMessage(recipient, envelopeFrom) };
+    }
+    if (recipient.kind === 'operator') {
+      return { kind: 'target', target: await this.operator(), domain };
+    }
+    if (envelopeFrom === '') {
+      const reason = 'Delivery reports go to the address in MAIL FROM of the mail they are about; this is not one.';
+      throw new MailRefusedError({ code: 'NULL_SENDER', reason });
+    }
+    return { kind: 'target', target: await this.options.port.lookup(recipient.receiver), domain };
+  }
+
+  /**
+   * Takes the mail over for all its recipients.
+   * @returns our id, for the answer
+   * @throws MailRefusedError, and what the core throws
+   */
+  async take(mail: ReceivedMail): Promise<string> {
+    refuseBareLineEnds(mail.raw);
+    const isOwnMark = (value: string) => isOwnLoopMark(this.options.secret, value);
+    refuseLoops(splitMail(mail.raw).header, { isOwnMark, markHeader: LOOP_HEADER });
+    const bounces = mail.recipients.filter((recipient) => recipient.kind === 'bounce');
+    const targets = mail.recipients.filter((recipient) => recipient.kind === 'target');
+    if (bounces.length > 0)
+      await this.report(
+        mail.raw,
+        bounces.map(({ about }) => about),
+      );
+    const [first] = targets;
+    return first
+      ? this.deliver(
+          mail,
+          targets.map(({ target }) => target),
+          first.domain,
+        )
+      : 'noted';
+  }
+
+  private bouncedMessage({ token, domain }: { token: string; domain: string }, envelopeFrom: string): RemoteId {
+    const { secret, clock } = this.options;
+    const id = readBounceToken(secret, { token, domain, at: clock.now() });
+    if (envelopeFrom !== '' || id === null) {
+      const reason = 'This address takes only delivery reports about mail that we sent in the last days.';
+      throw new MailRefusedError({ code: 'NOT_A_BOUNCE', reason });
+    }
+    return ownMessageId(id, domain);
+  }
+
+  private operator(): Promise<Target> {
+    const { config, port } = this.options;
+    if (config.operator === undefined) {
+      const reason = 'The operator of this gateway has not set up a mailbox for postmaster and abuse.';
+      throw new MailRefusedError({ code: 'NO_MAILBOX', reason });
+    }
+    return port.lookup(config.operator);
+  }
+
+  private async report(raw: Buffer, messages: readonly RemoteId[]): Promise<void> {
+    const report = await readDeliveryReport(raw);
+    if (report.kind === 'auto-reply') {
+      throw new MailRefusedError({
+        code: 'NOT_A_BOUNCE',
+        reason: 'This address takes delivery reports, not automatic answers.',
+      });
+    }
+    if (report.kind === 'progress') return;
+    for (const remoteId of messages) {
+      await this.options.port.reportFailure({ network: EMAIL, remoteId, code: 'BOUNCED', text: report.text });
+    }
+  }
+
+  private async deliver(received: ReceivedMail, targets: readonly Target[], domain: string): Promise<string> {
+    const { raw, envelopeFrom, clientIp, helo } = received;
+    const { clock, authenticate, port } = this.options;
+    const mail = await fromEmail(raw, { from: envelopeFrom, domain, receivedAt: clock.now() });
+    const author = mail.context.peer.address;
+    const { identity, dmarcFailed } = await authenticate({ raw, author, envelopeFrom, clientIp, helo });
+    const { from, remoteId, message, inReplyTo, dedup } = mail;
+    const { id } = await port.receive({
+      network: EMAIL,
+      remoteId,
+      from,
+      identity,
+      to: [...new Map(targets.map((target) => [target.address, target])).values()],
+      message,
+      dedup,
+      inReplyTo,
+      conversation: { ...mail.context, dmarcFailed },
+    });
+    return id;
+  }
+}

@@ -1,0 +1,375 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { GatewayError } from '../../common/errors.js';
+import type { EnsName, EthAddress } from '../../common/ids.js';
+import type { ForeignMessage, GatewayPort } from '../../gateway/adapter/adapter.js';
+import { MessageTooLargeError, RelayRefusedError } from '../../gateway/adapter/errors.js';
+import { silentLog } from '../../ops/event-log.js';
+import { emailConfigSchema, type EmailConfigInput } from './config.js';
+import { MailIntake } from './intake.js';
+import { LOOP_HEADER, loopMark } from './loop.js';
+import { MailReceiver } from './receiver.js';
+import { bounceAddress } from './verp.js';
+
+const SECRET = new Uint8Array(32).fill(3);
+const ID = 'ab'.repeat(32);
+const NOW = Date.parse('2026-11-20T12:00:00Z');
+
+class FakePort implements GatewayPort {
+  readonly received: ForeignMessage[] = [];
+  readonly failures: Parameters<GatewayPort['reportFailure']>[0][] = [];
+  refusal: Error | null = null;
+
+  async lookup(receiver: string) {
+    if (receiver === 'relay.eth') throw new RelayRefusedError();
+    if (receiver === 'slow.eth')
+      throw new GatewayError({ code: 'NAMING_UNAVAILABLE', kind: 'unavailable', message: 'Later.', retryable: true });
+    if (receiver.startsWith('no'))
+      throw new GatewayError({ code: 'NAME_NOT_FOUND', kind: 'not-found', message: `Nobody is called ${receiver}.` });
+    const address = `0x${Buffer.from(receiver).toString('hex').padStart(40, '0').slice(-40)}`;
+    return { name: receiver as EnsName, address: address as EthAddress, sizeLimit: null };
+  }
+
+  async receive(message: ForeignMessage) {
+    if (this.refusal) throw this.refusal;
+    this.received.push(message);
+    return { status: 'accepted', id: `id-${this.received.length}` } as const;
+  }
+
+  async reportFailure(report: Parameters<GatewayPort['reportFailure']>[0]) {
+    this.failures.push(report);
+  }
+}
+
+/** A client that writes what it is told. */
+class Client {
+  private text = '';
+  private wake = () => {};
+
+  private constructor(readonly socket: Socket) {
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => {
+      this.text += chunk;
+      this.wake();
+    });
+    socket.on('error', () => {});
+  }
+
+  static async to(port: number): Promise<Client> {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const client = new Client(socket);
+    expect(await client.reply()).toMatch(/^220 /);
+    return client;
+  }
+
+  write(text: string): void {
+    this.socket.write(text, 'utf8');
+  }
+
+  /** The next whole reply, its lines joined. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const whole = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.text);
+      if (whole) {
+        this.text = this.text.slice(whole[0].length);
+        return whole[0].trim();
+      }
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  async say(line: string): Promise<string> {
+    this.write(`${line}\r\n`);
+    return this.reply();
+  }
+
+  /** EHLO, MAIL, RCPT, DATA and the bytes that follow. */
+  async mail(data: string, { from = 'alice@example.com', to = 'bob.eth@mail.test' } = {}): Promise<string> {
+    for (const line of ['EHLO client.test', `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`]) {
+      expect(await this.say(line)).toMatch(/^250/);
+    }
+    expect(await this.say('DATA')).toMatch(/^354/);
+    this.write(data);
+    return this.reply();
+  }
+}
+
+const BASIC = 'From: alice@example.com\r\nMessage-ID: <1@example.com>\r\nSubject: Hi\r\n\r\nHello\r\n';
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => void (await Promise.all(stops.splice(0).map((stop) => stop()))));
+
+async function gateway(settings: Partial<EmailConfigInput> = {}) {
+  const port = new FakePort();
+  const config = emailConfigSchema.parse({
+    domains: ['mail.test'],
+    listen: { host: '127.0.0.1', port: 0 },
+    ...settings,
+  });
+  const receiver = new MailReceiver({ config, hostname: 'mail.test', log: silentLog });
+  const identity = { verdict: 'unverified', detail: 'SPF none' } as const;
+  const authenticate = async () => ({ identity, dmarcFailed: false });
+  await receiver.start(new MailIntake({ config, port, secret: SECRET, clock: { now: () => NOW }, authenticate }));
+  const clients: Client[] = [];
+  stops.push(async () => {
+    clients.forEach(({ socket }) => socket.destroy());
+    await receiver.stop();
+  });
+  const client = async () => {
+    const client = await Client.to(receiver.port!);
+    clients.push(client);
+    return client;
+  };
+  return { port, receiver, client };
+}
+
+async function recipientReplies(
+  client: Client,
+  paths: readonly string[],
+  from = 'alice@example.com',
+): Promise<string[]> {
+  await client.say('EHLO client.test');
+  await client.say(`MAIL FROM:<${from}>`);
+  const replies: string[] = [];
+  for (const path of paths) replies.push(await client.say(`RCPT TO:<${path}>`));
+  return replies;
+}
+
+describe('MailReceiver', () => {
+  it('offers what it can do and nothing else', async () => {
+    const { client } = await gateway({ maxMessageBytes: 70_000 });
+    const reply = await (await client()).say('EHLO client.test');
+    for (const feature of ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'SIZE 70000'])
+      expect(reply).toContain(feature);
+    expect(reply).not.toMatch(/AUTH|STARTTLS/);
+  });
+
+  it('takes a mail over and answers with our id', async () => {
+    const { client, port } = await gateway();
+    expect(await (await client()).mail(`${BASIC}..dot\r\n.\r\n`)).toBe('250 2.0.0 Ok: id-1');
+    expect(port.received).toMatchObject([
+      {
+        network: 'email',
+        from: 'mailto:alice@example.com',
+        remoteId: '<1@example.com>',
+        identity: { verdict: 'unverified', detail: 'SPF none' },
+        to: [{ name: 'bob.eth' }],
+        message: { text: 'Hello\n.dot', subject: 'Hi' },
+        conversation: { domain: 'mail.test', envelopeFrom: 'alice@example.com', dmarcFailed: false },
+      },
+    ]);
+  });
+
+  it('takes several mails and receivers over one pipelined connection', async () => {
+    const { client, port } = await gateway();
+    const peer = await client();
+    await peer.say('EHLO client.test');
+    const rcpt = ['bob.eth', 'BOB.eth', 'bob.eth+tag', 'carol.eth']
+      .map((name) => `RCPT TO:<${name}@mail.test>\r\n`)
+      .join('');
+    const one = `MAIL FROM:<alice@example.com>\r\n${rcpt}DATA\r\n${BASIC}.\r\n`;
+    peer.write(`${one}${one}QUIT\r\n`);
+    const replies: string[] = [];
+    for (let index = 0; index < 15; index += 1) replies.push((await peer.reply()).slice(0, 3));
+    const expected = ['250', '250', '250', '250', '250', '354', '250'];
+    expect(replies).toEqual([...expected, ...expected, '221']);
+    expect(port.received.map(({ to }) => to.map(({ name }) => name))).toEqual(
+      Array(2).fill(['bob.eth', 'BOB.eth', 'carol.eth']),
+    );
+  });
+
+  it('speaks for itself when it refuses a recipient', async () => {
+    const { client } = await gateway();
+    const replies = await recipientReplies(await client(), [
+      'bob.eth@elsewhere.test',
+      'nobody.eth@mail.test',
+      'relay.eth@mail.test',
+      'slow.eth@mail.test',
+      'bob@mail.test',
+      'postmaster@mail.test',
+      `${'a'.repeat(65)}.eth@mail.test`,
+      'b+aaaa@mail.test',
+      '🦊.eth@mail.test',
+    ]);
+    expect(replies.map((reply) => reply.slice(0, 9))).toEqual([
+      '550 5.7.1',
+      '550 5.1.1',
+      '550 5.7.1',
+      '451 4.4.3',
+      '550 5.1.1',
+      '550 5.1.1',
+      '550 5.1.3',
+      '550 5.7.1',
+      '250 2.1.5',
+    ]);
+    expect(replies[1]).toBe('550 5.1.1 Nobody is called nobody.eth.');
+    expect(replies[4]).toContain('bob.eth@mail.test');
+  });
+
+  it('brings mail for the postmaster to the operator', async () => {
+    const { client, port } = await gateway({ operator: 'op.eth' });
+    await (await client()).mail(`${BASIC}.\r\n`, { to: 'postmaster' });
+    expect(port.received[0]?.to[0]?.name).toBe('op.eth');
+  });
+
+  it('hangs up on somebody who collects addresses', async () => {
+    const { client } = await gateway();
+    const peer = await client();
+    const replies = await recipientReplies(
+      peer,
+      Array.from({ length: 11 }, (_, index) => `no${index}.eth@mail.test`),
+    );
+    expect(replies.slice(0, 10).every((reply) => reply.startsWith('550 5.1.1'))).toBe(true);
+    expect(replies[10]).toMatch(/^421 4\.7\.0 /);
+    await once(peer.socket, 'close');
+  });
+
+  it('limits the receivers of one mail', async () => {
+    const { client } = await gateway({ maxRecipients: 2 });
+    const replies = await recipientReplies(
+      await client(),
+      ['a.eth', 'b.eth', 'c.eth'].map((name) => `${name}@mail.test`),
+    );
+    expect(replies[2]).toMatch(/^452 4\.5\.3 /);
+  });
+
+  it('refuses a mail that is too large, before or after it came', async () => {
+    const { client, port } = await gateway({ maxMessageBytes: 70_000 });
+    const peer = await client();
+    expect(await peer.mail(`${BASIC}${'x'.repeat(70_000)}\r\n.\r\n`)).toMatch(/^552 5\.3\.4 .*70000/);
+    expect(await peer.say('MAIL FROM:<alice@example.com> SIZE=70001')).toMatch(/^552 5\.3\.4 .*70000/);
+    expect(port.received).toEqual([]);
+  });
+
+  it('passes on what the core answers', async () => {
+    const { client, port } = await gateway();
+    port.refusal = new MessageTooLargeError({ sizeBytes: 200, limitBytes: 100 });
+    expect(await (await client()).mail(`${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 .*100 bytes at most/);
+    port.refusal = new GatewayError({
+      code: 'STORAGE_UNAVAILABLE',
+      kind: 'unavailable',
+      message: 'Later.',
+      retryable: true,
+    });
+    expect(await (await client()).mail(`${BASIC}.\r\n`)).toBe('451 4.4.3 Later.');
+    port.refusal = new TypeError('a bug');
+    expect(await (await client()).mail(`${BASIC}.\r\n`)).toMatch(/^451 4\.3\.0 /);
+  });
+
+  it('refuses mail that goes round in circles', async () => {
+    const { client, port } = await gateway();
+    const peer = await client();
+    expect(await peer.mail(`${LOOP_HEADER}: ${loopMark(SECRET, ID)}\r\n${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
+    expect(await peer.mail(`${'Received: x\r\n'.repeat(51)}${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
+    expect(await peer.mail(`${LOOP_HEADER}: ${loopMark(new Uint8Array(32), ID)}\r\n${BASIC}.\r\n`)).toMatch(/^250 /);
+    expect(port.received).toHaveLength(1);
+  });
+
+  it('refuses a header of 300 KB', async () => {
+    const { client } = await gateway();
+    expect(await (await client()).mail(`X-Long: ${'x'.repeat(300_000)}\r\n${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 /);
+  });
+
+  it('keeps apart that the port is taken', async () => {
+    const { receiver } = await gateway();
+    await expect(gateway({ listen: { host: '127.0.0.1', port: receiver.port! } })).rejects.toThrow('EADDRINUSE');
+  });
+
+  it('lets mail under way finish when it stops', async () => {
+    const { client, receiver } = await gateway({ timeouts: { shutdownSeconds: 5 } });
+    const peer = await client();
+    const begun = peer.mail(BASIC);
+    await once(peer.socket, 'data');
+    while (!(peer.socket.bytesWritten > BASIC.length)) await once(peer.socket, 'data');
+    const stopped = receiver.stop();
+    peer.write('.\r\n');
+    expect(await begun).toMatch(/^250 2\.0\.0 /);
+    peer.socket.end();
+    await stopped;
+  });
+});
+
+describe('MailReceiver against smuggled mail', () => {
+  const SECOND = `MAIL FROM:<evil@example.com>\r\nRCPT TO:<bob.eth@mail.test>\r\nDATA\r\n${BASIC}`;
+
+  it.each(['\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r\n.\r', '\r.\r\n'])(
+    'takes %j for content, and refuses it',
+    async (end) => {
+      const { client, port } = await gateway();
+      const peer = await client();
+      expect(await peer.mail(`${BASIC}first${end}${SECOND}.\r\n`)).toMatch(/^550 5\.6\.0 /);
+      expect(await peer.say('NOOP')).toMatch(/^250 /);
+      expect(port.received).toEqual([]);
+    },
+  );
+
+  it('is not impressed by a peer that resets in the middle', async () => {
+    const { client, port } = await gateway();
+    for (const until of [
+      'EHLO x\r\n',
+      'EHLO x\r\nMAIL FROM:<a@b.test>\r\n',
+      `EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<bob.eth@mail.test>\r\nDATA\r\n${BASIC}`,
+    ]) {
+      const peer = await client();
+      peer.write(until);
+      await peer.reply();
+      peer.socket.resetAndDestroy();
+    }
+    expect(await (await client()).mail(`${BASIC}.\r\n`)).toBe('250 2.0.0 Ok: id-1');
+    expect(port.received).toHaveLength(1);
+  });
+});
+
+describe('MailReceiver and bounces', () => {
+  const bounceTo = (at = NOW) => bounceAddress(SECRET, { id: ID, domain: 'mail.test', at });
+  const DSN = [
+    'Content-Type: multipart/report; report-type=delivery-status; boundary=b',
+    '',
+    '--b',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mx.test',
+    '',
+    'Final-Recipient: rfc822; alice@example.com',
+    'Action: failed',
+    'Diagnostic-Code: smtp; 550 gone',
+    '',
+    '--b--',
+    '.',
+    '',
+  ].join('\r\n');
+
+  it('reports them about the message they name', async () => {
+    const { client, port } = await gateway();
+    expect(await (await client()).mail(DSN, { from: '', to: bounceTo() })).toBe('250 2.0.0 Ok: noted');
+    expect(port.failures).toEqual([
+      {
+        network: 'email',
+        remoteId: `<dm3.${ID}@mail.test>`,
+        code: 'BOUNCED',
+        text: 'The mail server of alice@example.com returned the message: 550 gone.',
+      },
+    ]);
+    expect(port.received).toEqual([]);
+  });
+
+  it('keeps quiet about delays, and refuses automatic answers', async () => {
+    const { client, port } = await gateway();
+    const peer = await client();
+    expect(await peer.mail(DSN.replace('failed', 'delayed'), { from: '', to: bounceTo() })).toMatch(/^250 /);
+    const away = 'Auto-Submitted: auto-replied\r\n\r\nAway.\r\n.\r\n';
+    expect(await peer.mail(away, { from: '', to: bounceTo() })).toMatch(/^550 5\.7\.1 /);
+    expect(port.failures).toEqual([]);
+  });
+
+  it('takes none that are old, forged, from somebody, or to a person', async () => {
+    const { client } = await gateway();
+    const old = bounceTo(NOW - 20 * 86_400_000);
+    const forged = bounceAddress(new Uint8Array(32), { id: ID, domain: 'mail.test', at: NOW });
+    for (const reply of await recipientReplies(await client(), [old, forged, 'bob.eth@mail.test'], '')) {
+      expect(reply).toMatch(/^550 5\.7\.1 /);
+    }
+    expect(await recipientReplies(await client(), [bounceTo()])).toEqual([expect.stringMatching(/^550 5\.7\.1 /)]);
+  });
+});

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import { errorCode, GatewayError } from '../../common/errors.js';
+import type { EventLog } from '../../ops/event-log.js';
+import type { EmailConfig } from './config.js';
+import { MailRefusedError, toSmtpReply } from './errors.js';
+import { EMAIL, type AcceptedRecipient, type MailIntake } from './intake.js';
+
+/** Somebody who asks for so many mailboxes that do not exist is collecting addresses. */
+const MAX_UNKNOWN = 10;
+const STATUS = /^[245]\.\d\.\d{1,3} /;
+
+/** What we know of a connection. */
+interface Visit {
+  /** By the path in RCPT TO. */
+  readonly accepted: Map<string, AcceptedRecipient>;
+  unknown: number;
+}
+
+type Callback = (error?: Error | null, text?: string) => void;
+
+/** The SMTP server. It answers; what to answer is the intake's business. */
+export class MailReceiver {
+  private readonly visits = new WeakMap<SMTPServerSession, Visit>();
+  private server: SMTPServer | null = null;
+
+  constructor(private readonly options: { config: EmailConfig; hostname: string; log: EventLog }) {}
+
+  /** Resolves once connections are taken. Rejects if the port is taken or not ours to open. */
+  async start(intake: MailIntake): Promise<void> {
+    const { config, log } = this.options;
+    const server = new SMTPServer({ ...this.serverOptions(), ...this.handlers(intake) });
+    // A reset by the peer arrives here; without a listener it would end the process.
+    server.on('error', (error: Error) =>
+      log.debug('smtp.connection_failed', { network: EMAIL, code: errorCode(error) }),
+    );
+    this.server = server;
+    server.listen(config.listen.port, config.listen.host);
+    await once(server.server, 'listening');
+  }
+
+  /** Null while not listening. */
+  get port(): number | null {
+    const address = this.server?.server.address() as AddressInfo | null | undefined;
+    return address?.port ?? null;
+  }
+
+  /** Takes no more connections, lets mail under way finish. */
+  async stop(): Promise<void> {
+    const server = this.server;
+    this.server = null;
+    if (server) await new Promise<void>((resolve) => server.close(resolve));
+  }
+
+  private serverOptions(): SMTPServerOptions {
+    const { config, hostname } = this.options;
+    const { tls } = config;
+    return {
+      name: hostname,
+      logger: false,
+      size: config.maxMessageBytes,
+      rejectOversized: true,
+      maxRecipients: config.maxRecipients,
+      maxClients: config.maxConnections,
+      socketTimeout: config.timeouts.idleSeconds * 1_000,
+      closeTimeout: config.timeouts.shutdownSeconds * 1_000,
+      hideENHANCEDSTATUSCODES: false,
+      disableReverseLookup: true,
+      authOptional: true,
+      disabledCommands: tls ? ['AUTH'] : ['AUTH', 'STARTTLS'],
+      ...(tls && { key: readFileSync(tls.key), cert: readFileSync(tls.cert) }),
+    };
+  }
+
+  private handlers(intake: MailIntake): SMTPServerOptions {
+    return {
+      onConnect: (session, callback) => {
+        this.visits.set(session, { accepted: new Map(), unknown: 0 });
+        this.keepStatusCodes(session);
+        callback();
+      },
+      onRcptTo: ({ address }, session, callback) =>
+        void this.answer(this.onRecipient(intake, address, session), callback),
+      onData: (stream, session, callback) => void this.answer(this.onMail(intake, stream, session), callback),
+    };
+  }
+
+  private async answer(work: Promise<string | undefined>, callback: Callback): Promise<void> {
+    const [error, text] = await work.then(
+      (text) => [null, text] as const,
+      (error: unknown) => [this.refusal(error), undefined] as const,
+    );
+    callback(error, text);
+  }
+
+  private refusal(error: unknown): Error {
+    const { log } = this.options;
+    if (error instanceof GatewayError) log.info('mail.refused', { network: EMAIL, code: error.code });
+    else log.error('mail.failed', { network: EMAIL }, error);
+    return toSmtpReply(error);
+  }
+
+  private async onRecipient(intake: MailIntake, path: string, session: SMTPServerSession): Promise<undefined> {
+    const visit = this.visits.get(session)!;
+    if (visit.unknown >= MAX_UNKNOWN) {
+      throw new MailRefusedError({
+        code: 'TOO_MANY_UNKNOWN',
+        reason: 'Too many unknown recipients; please come back later.',
+      });
+    }
+    try {
+      visit.accepted.set(path, await intake.accept(path, senderOf(session)));
+    } catch (error) {
+      if (error instanceof GatewayError && error.kind === 'not-found') visit.unknown += 1;
+      throw error;
+    }
+  }
+
+  /** @returns the text of the 250 answer */
+  private async onMail(intake: MailIntake, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
+    const raw = await readMail(stream);
+    // smtp-server itself answers 552 and names the limit.
+    if (stream.sizeExceeded) return '';
+    const { accepted } = this.visits.get(session)!;
+    const id = await intake.take({
+      raw,
+      envelopeFrom: senderOf(session),
+      recipients: session.envelope.rcptTo.map(({ address }) => accepted.get(address)!),
+      clientIp: session.remoteAddress,
+      helo: session.hostNameAppearsAs || session.remoteAddress,
+    });
+    this.options.log.info('mail.accepted', { network: EMAIL, id, bytes: raw.length });
+    return `2.0.0 Ok: ${id}`;
+  }
+
+  /** smtp-server derives an enhanced status code from the reply code alone; where our text has one, that one counts. */
+  private keepStatusCodes(session: SMTPServerSession): void {
+    const connection = [...(this.server?.connections ?? [])].find((each) => each.session === session);
+    if (!connection) return;
+    const send = connection.send.bind(connection);
+    connection.send = (code, text, context) => send(code, text, STATUS.test(String(text)) ? false : context);
+  }
+}
+
+function senderOf({ envelope }: SMTPServerSession): string {
+  return envelope.mailFrom === false ? '' : envelope.mailFrom.address;
+}
+
+/**
+ * Reads to the end whatever comes, keeps nothing of what is too large.
+ * @throws MailRefusedError CONNECTION_LOST
+ */
+async function readMail(stream: SMTPServerDataStream): Promise<Buffer> {
+  let chunks: Buffer[] = [];
+  try {
+    for await (const chunk of stream) {
+      if (stream.sizeExceeded) chunks = [];
+      else chunks.push(chunk as Buffer);
+    }
+  } catch (cause) {
+    throw new MailRefusedError({
+      code: 'CONNECTION_LOST',
+      reason: 'The connection broke before the mail ended.',
+      cause,
+    });
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,99 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { LoggerModule } from 'nestjs-pino';
+import type { Logger } from 'pino';
+import { EmailAdapter } from './adapters/email/adapter.js';
+import type { EmailConfig } from './adapters/email/config.js';
+import type { DnsResolver } from './adapters/email/dns.js';
+import type { Clock } from './common/clock.js';
+import type { Secrets } from './config/secrets.js';
+import type { Settings } from './config/settings.js';
+import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
+import { DeliveryModule } from './delivery/delivery.module.js';
+import type { Adapter } from './gateway/adapter/adapter.js';
+import { AdapterRegistry } from './gateway/adapters.js';
+import { GatewayModule } from './gateway/gateway.module.js';
+import { NamingModule } from './naming/naming.module.js';
+import type { EventLog } from './ops/event-log.js';
+import { requestLogging } from './ops/http-log.js';
+import { Metrics } from './ops/metrics.js';
+import { OpsModule } from './ops/ops.module.js';
+import type { CryptoProvider, RandomBytes } from './protocol/crypto/provider.js';
+import { StorageModule } from './storage/storage.module.js';
+import { deriveKey } from './storage/sealer.js';
+
+/** What a process starts with: parsed settings, secrets, and the world's time, chance and voice. */
+export interface Runtime {
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly crypto: CryptoProvider;
+  readonly random: RandomBytes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly log: EventLog;
+  readonly metrics: Metrics;
+  readonly networks: Networks;
+}
+
+/** The networks this process serves; one that is not configured is not there. */
+export interface Networks {
+  readonly email?: { readonly config: EmailConfig; readonly dns: DnsResolver };
+  /** Ready-made ones: the fake network of the contract test. */
+  readonly others?: readonly Adapter[];
+}
+
+@Global()
+@Module({})
+class RuntimeModule {
+  static forRoot({ settings, secrets, crypto, random, clock, log, metrics }: Runtime): DynamicModule {
+    const providers = [
+      { provide: SETTINGS, useValue: settings },
+      { provide: SECRETS, useValue: secrets },
+      { provide: CRYPTO, useValue: crypto },
+      { provide: RANDOM, useValue: random },
+      { provide: CLOCK, useValue: clock },
+      { provide: EVENT_LOG, useValue: log },
+      { provide: Metrics, useValue: metrics },
+    ];
+    return { module: RuntimeModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}
+
+/** One line a network: this is the only place that knows them all. */
+@Module({})
+class NetworksModule {
+  static forRoot(runtime: Runtime): DynamicModule {
+    const register = (registry: AdapterRegistry): void => {
+      for (const adapter of adaptersOf(runtime)) registry.add(adapter);
+    };
+    const provider = { provide: 'adapters', inject: [AdapterRegistry], useFactory: register };
+    return { module: NetworksModule, providers: [provider] };
+  }
+}
+
+function adaptersOf({ networks, secrets, clock, log }: Runtime): Adapter[] {
+  const { email, others = [] } = networks;
+  const secret = deriveKey(secrets.rootSecret, 'email');
+  return [
+    ...(email ? [new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns })] : []),
+    ...others,
+  ];
+}
+
+@Module({})
+export class AppModule {
+  static forRoot(runtime: Runtime): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        LoggerModule.forRoot({ pinoHttp: requestLogging(runtime.logger) }),
+        RuntimeModule.forRoot(runtime),
+        OpsModule,
+        StorageModule,
+        NamingModule,
+        DeliveryModule,
+        NetworksModule.forRoot(runtime),
+        GatewayModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,94 @@
+import type { SecretFiles } from '../config/secret-files.js';
+
+interface Values {
+  readonly root: string;
+  readonly mailDomain: string;
+  readonly url: string;
+  readonly files: SecretFiles;
+}
+
+/** The commented configuration that `init` writes. Everything commented out shows its default. */
+export function configTemplate({ root, mailDomain, url, files }: Values): string {
+  return `# dm3-gateway. Every setting can also come from the environment:
+# DM3_GATEWAY_HTTP__PORT=8090 sets http.port, DM3_GATEWAY_DATABASE__PASSWORD sets database.password.
+
+# PostgreSQL 15 or later. The schema is made and migrated at start.
+database:
+  host: 127.0.0.1          # or the directory of a unix socket
+  port: 5432
+  user: dm3_gateway
+  # password: from DM3_GATEWAY_DATABASE__PASSWORD
+  database: dm3_gateway
+  # schema: dm3_gateway
+  # poolSize: 10
+  # ssl: false
+
+# The delivery service, CCIP-read, health and metrics. Put a TLS proxy before it.
+http:
+  host: 127.0.0.1
+  port: 8080
+  publicUrl: ${url}
+
+# For you: states of messages, dead letters. Keep it on loopback.
+admin:
+  host: 127.0.0.1
+  port: 8081
+
+# How names are looked up.
+ens:
+  rpcUrls:                 # tried in order
+    - http://127.0.0.1:8545
+  # chainId: 1
+  # registry: "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
+  # timeoutMs: 8000
+  # cacheSeconds: 300       a rotated key is seen within it
+  # negativeCacheSeconds: 60
+  # ipfsGateway: https://ipfs.io
+  # acceptBareProfiles: false
+
+names:
+  root: ${root}            # alice@example.com is alice._at.example.com.email.${root}
+  topLevelAliases:         # short forms: alice._at.example.com.email
+    email: email.${root}
+  # aliasRegistry: "0x..."  a TopLevelAliasRegistry contract that overrides these
+
+ccipRead:
+  resolvers:               # your OffchainResolver contract
+    - "0x0000000000000000000000000000000000000000"
+  # digest: plain           or eip191, as the deployed contract checks it
+  # validitySeconds: 300
+
+deliveryService:
+  name: ds.${root}
+  # sizeLimit: 10000000     bytes
+  # messageTtlDays: 0       0 keeps unread messages for ever; else 30 or more
+  signUp:
+    policy: allow-list     # open, allow-list or suffix
+    names: []
+
+# How long and how often delivery is tried. When it is over, the sender is told.
+# delivery:
+#   expirySeconds: { dm3: 604800, email: 432000 }
+#   retry: { email: { firstSeconds: 30, factor: 2, maxSeconds: 7200 } }
+#   concurrency: 16
+#   conversationDays: 7
+#   mapDays: 400
+#   deadLetterDays: 30
+
+email:
+  domains: [${mailDomain}]
+  listen: { host: 0.0.0.0, port: 25 }
+  # maxMessageBytes: 26214400
+  # tls: { key: /etc/dm3-gateway/tls.key, cert: /etc/dm3-gateway/tls.crt }
+  # outgoing: { smartHost: { host: mail.example.org, port: 587, user: gateway, pass: "..." } }
+  dkim:
+    selector: gateway
+    privateKeyFile: ${JSON.stringify(files.dkimKeyFile)}
+
+secrets:
+  rootSecretFile: ${JSON.stringify(files.rootSecretFile)}
+  storageKeysFile: ${JSON.stringify(files.storageKeysFile)}
+
+# logLevel: info
+`;
+}

@@ -1,0 +1,70 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { ConfigError } from '../config/errors.js';
+import { loadSecrets } from '../config/secrets.js';
+import { BASE_PATH, OwnService } from '../delivery/delivery.module.js';
+import { deliveryServiceRecord } from '../delivery/service-records.js';
+import { ccipSignerKey } from '../naming/naming.module.js';
+import { createSodiumProvider } from '../protocol/crypto/sodium.js';
+import { fromHex } from '../protocol/encoding/hex.js';
+import { DELIVERY_SERVICE_RECORD } from '../protocol/profile/record.js';
+import { settleSecrets } from '../config/secret-files.js';
+import { configTemplate } from './config-template.js';
+import { dkimRecord } from './dkim-record.js';
+import { shown } from './paths.js';
+
+interface Options {
+  readonly dir: string;
+  readonly root: string;
+  readonly mailDomain: string;
+  readonly url: string;
+  readonly force: boolean;
+}
+
+/** `dm3-gateway init`: a commented configuration, fresh secrets, and what has to be published. */
+export function initCommand(): Command {
+  return new Command('init')
+    .description('Write a commented gateway.yaml and fresh secrets, and print what to publish in ENS and DNS.')
+    .requiredOption('--root <name>', 'your ENS name; foreign addresses get names below it')
+    .requiredOption('--mail-domain <domain>', 'people write to <ENS name>@<domain>')
+    .requiredOption('--url <url>', 'how the world reaches this service: https://gateway.example.org')
+    .option('--dir <dir>', 'where to write', '.')
+    .option('--force', 'overwrite gateway.yaml; secrets are never overwritten', false)
+    .action(run);
+}
+
+async function run({ dir, root, mailDomain, url, force }: Options): Promise<void> {
+  const file = path.join(dir, 'gateway.yaml');
+  if (fs.existsSync(file) && !force) {
+    throw new ConfigError({ message: `${shown(file)} is there already; --force overwrites it, --dir writes elsewhere.` });
+  }
+  fs.mkdirSync(dir, { recursive: true });
+  const files = settleSecrets(path.join(path.resolve(dir), 'secrets'));
+  fs.writeFileSync(file, configTemplate({ root, mailDomain, url: url.replace(/\/+$/, ''), files }));
+  const crypto = await createSodiumProvider();
+  const { rootSecret } = loadSecrets(files, {});
+  const service = new OwnService(crypto, rootSecret, `ds.${root}`);
+  console.log(`Wrote ${shown(file)} and secrets/ beside it.
+
+Back up ${shown(files.rootSecretFile)} now, off this machine: every identity this gateway holds for people outside
+dm3 derives from it, and losing it loses them all. storage-keys opens what the database holds: back it up too.
+
+Publish in ENS:
+  1. Deploy the OffchainResolver contract for ${url}/ccip/{sender}/{data}.json
+     with the signer ${crypto.ethereumAddress(fromHex(ccipSignerKey(rootSecret)))}
+     (its source and bytecode: src/naming/contracts).
+  2. Make it the resolver of ${root}, and put its address into gateway.yaml (ccipRead.resolvers).
+  3. ds.${root} is then answered by this service itself. If you choose another name for the delivery service
+     (deliveryService.name), set its text record ${DELIVERY_SERVICE_RECORD} to:
+     ${deliveryServiceRecord(service.keys, `${url}${BASE_PATH}`)}
+
+Publish in DNS:
+  ${mailDomain}.  MX   10 ${new URL(url).hostname}.
+  ${mailDomain}.  TXT  "v=spf1 mx -all"
+  _dmarc.${mailDomain}.  TXT  "v=DMARC1; p=reject"
+  gateway._domainkey.${mailDomain}.  TXT  "${dkimRecord(fs.readFileSync(files.dkimKeyFile, 'utf8'))}"
+
+Then fill in ens.rpcUrls, ccipRead.resolvers and database in ${shown(file)}, and run:
+  ./bin/dm3-gateway start --config ${shown(file)}`);
+}

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js';
+import { systemDns } from '../adapters/email/dns.js';
+import type { Environment } from '../config/env.js';
+import { parseSettings, readConfigTree } from '../config/load.js';
+import { loadSecrets } from '../config/secrets.js';
+import { coreSettings, type Settings } from '../config/settings.js';
+import { createRuntime, startGateway } from '../main.js';
+import { untilStopped } from './until-stopped.js';
+
+const PLACES = ['gateway.yaml', '/etc/dm3-gateway/gateway.yaml'];
+
+/** `dm3-gateway start`: the real thing, by its configuration file. */
+export function startCommand(env: Environment): Command {
+  return new Command('start')
+    .description('Run the gateway by its configuration file and a PostgreSQL of yours.')
+    .option('--config <file>', `configuration file (default: DM3_GATEWAY_CONFIG, else ${PLACES.join(' or ')})`)
+    .action(async ({ config }: { config?: string }) => {
+      const { settings, email } = loadConfig(config ?? configFile(env), env);
+      const networks = email ? { email: { config: email, dns: systemDns() } } : {};
+      const stopped = untilStopped();
+      const gateway = await startGateway(await createRuntime(settings, loadSecrets(settings.secrets, env), networks));
+      await stopped;
+      await gateway.stop();
+    });
+}
+
+export function configFile(env: Environment): string {
+  return env['DM3_GATEWAY_CONFIG'] ?? PLACES.find((file) => existsSync(file)) ?? PLACES[0]!;
+}
+
+/** @throws ConfigError */
+export function loadConfig(file: string, env: Environment): { settings: Settings; email?: EmailConfig } {
+  const sections = { ...coreSettings, email: emailConfigSchema.optional() };
+  const { email, ...settings } = parseSettings(readConfigTree({ file, env }), sections);
+  return { settings: settings as Settings, email: email as EmailConfig | undefined };
+}

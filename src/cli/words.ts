@@ -1,0 +1,7 @@
+const UNITS = ['bytes', 'KB', 'MB', 'GB'];
+
+/** 1234567 -> `1.2 MB` */
+export function size(bytes: number): string {
+  const power = bytes < 1_000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${power === 0 ? bytes : (bytes / 1_000 ** power).toFixed(1)} ${UNITS[power]}`;
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { Environment } from './env.js';
+import { ConfigError } from './errors.js';
+
+type Tree = Record<string, unknown>;
+
+const PREFIX = 'DM3_GATEWAY_';
+/** Read elsewhere: secrets by `secrets.ts`, the config file's place and the launcher's directory by the CLI. */
+const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'CONFIG', 'CWD']);
+
+/**
+ * The configuration file with the environment laid over it: `DM3_GATEWAY_HTTP__PORT=8090` sets `http.port`; values are
+ * read as YAML, so numbers, booleans and lists work.
+ * @throws ConfigError naming the file or variable and the fix
+ */
+export function readConfigTree(options: { file?: string; text?: string; env: Environment }): Tree {
+  const tree = options.file === undefined ? parseText(options.text ?? '', 'the configuration') : parseFile(options.file);
+  for (const [variable, value] of Object.entries(options.env)) {
+    if (variable.startsWith(PREFIX) && value !== undefined && !RESERVED.has(variable.slice(PREFIX.length))) {
+      setPath(tree, pathOf(variable), parse(value));
+    }
+  }
+  return tree;
+}
+
+/**
+ * Checks the whole tree against the schemas of all sections.
+ * @throws ConfigError with one line a problem: key, what is wrong, the value seen, where to set it
+ */
+export function parseSettings<T extends z.ZodRawShape>(tree: Tree, sections: T): z.output<z.ZodObject<T>> {
+  const result = z.strictObject(sections).safeParse(tree);
+  if (result.success) return result.data as z.output<z.ZodObject<T>>;
+  const lines = result.error.issues.map((issue) => `  ${describe(issue, tree)}`);
+  throw new ConfigError({ message: `The configuration is not usable:\n${lines.join('\n')}` });
+}
+
+function parseFile(file: string): Tree {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const message = `Cannot read the configuration file ${file}; "dm3-gateway init" writes one, --config names another place.`;
+    throw new ConfigError({ message, cause });
+  }
+  return parseText(text, file);
+}
+
+function parseText(text: string, where: string): Tree {
+  let value: unknown;
+  try {
+    value = parse(text) ?? {};
+  } catch (cause) {
+    throw new ConfigError({ message: `${where} is not valid YAML: ${(cause as Error).message}`, cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError({ message: `${where} must hold sections such as "http:" and "database:".` });
+  }
+  return value as Tree;
+}
+
+/** `DM3_GATEWAY_DATABASE__POOL_SIZE` -> ['database', 'poolSize'] */
+function pathOf(variable: string): string[] {
+  const camel = (part: string) => part.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return variable.slice(PREFIX.length).split('__').map(camel);
+}
+
+function setPath(tree: Tree, path: readonly string[], value: unknown): void {
+  const [head, ...rest] = path as [string, ...string[]];
+  if (rest.length === 0) {
+    tree[head] = value;
+    return;
+  }
+  const inner = tree[head];
+  const next: Tree = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Tree) : {};
+  tree[head] = next;
+  setPath(next, rest, value);
+}
+
+function describe(issue: z.core.$ZodIssue, tree: Tree): string {
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => [...issue.path, key].join('.'));
+    return `${keys.join(', ')}: no such setting; take it out or mend its spelling.`;
+  }
+  const key = issue.path.join('.') || 'configuration';
+  const seen = issue.path.reduce<unknown>((at, step) => (at as Tree | undefined)?.[step as string], tree);
+  const value = seen === undefined ? 'nothing' : isSecret(key) ? 'a value that is not shown' : JSON.stringify(seen);
+  return `${key}: ${issue.message} (saw ${value}). Set ${key} in gateway.yaml or ${variableOf(issue.path)}.`;
+}
+
+const isSecret = (key: string) => /pass|secret|key|token/i.test(key);
+
+function variableOf(path: readonly PropertyKey[]): string {
+  const snake = (part: string) => part.replace(/([A-Z])/g, '_$1').toUpperCase();
+  return PREFIX + path.map((part) => snake(String(part))).join('__');
+}

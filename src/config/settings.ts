@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+const port = z.number().int().min(0).max(65_535);
+const seconds = z.number().int().positive();
+const ethAddress = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'expected an Ethereum address (0x and 40 hex digits)')
+  .transform((text) => text.toLowerCase());
+const ensName = z
+  .string()
+  .min(3)
+  .regex(/^[^.\s]+(\.[^.\s]+)+$/, 'expected an ENS name such as gateway.eth');
+const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
+
+const database = z.strictObject({
+  host: z.string().describe('Host name, or the directory of a unix socket.'),
+  port: port.default(5432),
+  user: z.string(),
+  password: z.string().optional(),
+  database: z.string(),
+  schema: z.string().regex(/^[a-z_][a-z0-9_]*$/).default('dm3_gateway'),
+  poolSize: z.number().int().min(2).max(200).default(10),
+  ssl: z.boolean().default(false),
+});
+
+const http = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: port.default(8080),
+  publicUrl: baseUrl.describe('How the world reaches this service, without a path: https://gateway.example.org'),
+});
+
+const admin = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('Keep it on loopback: whoever reaches it needs only a token.'),
+  port: port.default(8081),
+});
+
+const ens = z.strictObject({
+  rpcUrls: z.array(z.url()).min(1).describe('Ethereum JSON-RPC end points, tried in order.'),
+  chainId: z.number().int().positive().default(1),
+  registry: ethAddress.default('0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e'),
+  timeoutMs: z.number().int().min(100).default(8_000),
+  cacheSeconds: seconds.default(300).describe('How long a profile is believed; a rotated key is seen within it.'),
+  negativeCacheSeconds: seconds.default(60),
+  ipfsGateway: baseUrl.default('https://ipfs.io'),
+  acceptBareProfiles: z.boolean().default(false).describe('Use profiles that carry no owner signature.'),
+  allowPrivateFetch: z.boolean().default(false).describe('Only for a sandbox: fetch profiles from private addresses.'),
+});
+
+const names = z.strictObject({
+  root: ensName.describe('Foreign addresses get names under it: alice._at.example.com.email.<root>'),
+  topLevelAliases: z.record(z.string(), z.string()).default({}),
+  aliasRegistry: ethAddress.optional().describe('Contract that maps toplevels such as "email" to names.'),
+});
+
+const ccipRead = z.strictObject({
+  resolvers: z.array(ethAddress).min(1).describe('Resolver contracts we sign answers for.'),
+  digest: z.enum(['plain', 'eip191']).default('plain').describe('What the deployed verifier hashes before recovery.'),
+  validitySeconds: seconds.default(300),
+});
+
+const deliveryService = z.strictObject({
+  name: ensName.describe("ENS name that users put into their profile's deliveryServices."),
+  sizeLimit: z.number().int().min(10_000).default(10_000_000).describe('Largest envelope taken, bytes.'),
+  messageTtlDays: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .refine((days) => days === 0 || days >= 30, 'dm3 asks for 30 days at least; 0 keeps messages for ever')
+    .describe('Unread messages are kept so long; 0 = for ever.'),
+  signUp: z
+    .strictObject({
+      policy: z.enum(['open', 'allow-list', 'suffix']).default('allow-list'),
+      names: z.array(z.string()).default([]).describe('allow-list: ENS names; suffix: endings such as .dao.eth'),
+    })
+    .prefault({}),
+  sessionSeconds: seconds.default(3_600),
+  challengeSeconds: seconds.default(900),
+});
+
+const delivery = z.strictObject({
+  expirySeconds: z
+    .record(z.string(), seconds)
+    .default({})
+    .describe('How long delivery is tried, by network; dm3 7 days, email 5 days when not set.'),
+  retry: z
+    .record(
+      z.string(),
+      z.strictObject({ firstSeconds: z.number().positive(), factor: z.number().min(1), maxSeconds: z.number().positive() }),
+    )
+    .default({})
+    .describe('Back-off by network; dm3 starts at 5 s, email at 30 s, both double up to an hour or two.'),
+  concurrency: z.number().int().min(1).max(500).default(16),
+  leaseSeconds: seconds.default(60),
+  pollSeconds: z.number().positive().default(2),
+  conversationDays: z.number().int().positive().default(7).describe('A new message joins a conversation so young.'),
+  mapDays: z.number().int().positive().default(400).describe('How long replies and reactions find their target.'),
+  deadLetterDays: z.number().int().positive().default(30),
+});
+
+const secrets = z.strictObject({
+  rootSecretFile: z.string().optional().describe('32 bytes, hex. Losing it loses every ghost identity: back it up.'),
+  storageKeysFile: z.string().optional().describe('Lines of <id>:<32 bytes, hex>; the first line seals.'),
+});
+
+/** The core's sections. Every adapter brings its own (`adapters/<network>/config.ts`). */
+export const coreSettings = {
+  database,
+  http,
+  admin: admin.prefault({}),
+  ens,
+  names,
+  ccipRead,
+  deliveryService,
+  delivery: delivery.prefault({}),
+  secrets: secrets.prefault({}),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+} as const;
+
+export const coreSchema = z.object(coreSettings);
+
+export type Settings = z.output<typeof coreSchema>;
+export type SettingsInput = z.input<typeof coreSchema>;

@@ -1,0 +1,7 @@
+/** Injection tokens of what the process starts with; `main.ts` makes the values. */
+export const SETTINGS = Symbol('settings');
+export const SECRETS = Symbol('secrets');
+export const CRYPTO = Symbol('crypto provider');
+export const RANDOM = Symbol('random bytes');
+export const CLOCK = Symbol('clock');
+export const EVENT_LOG = Symbol('event log');

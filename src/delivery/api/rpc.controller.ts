@@ -1,0 +1,62 @@
+import type { FastifyReply } from 'fastify';
+import { Body, Controller, Inject, Post, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { errorCode, GatewayError } from '../../common/errors.js';
+import { EVENT_LOG } from '../../config/tokens.js';
+import type { EventLog } from '../../ops/event-log.js';
+import { parseRpcRequest, RPC_ERROR, rpcError, rpcIdOf, rpcResult, type RpcRequest } from '../../protocol/json-rpc/json-rpc.js';
+import { DeliveryServiceInfo } from '../properties.js';
+import { SubmissionService } from '../submission/submission.service.js';
+import { rpcFailure } from './errors.js';
+
+/** No such method here; JSON-RPC 2.0 has a code of its own for it. */
+class MethodUnknownError extends GatewayError {
+  constructor() {
+    super({ code: 'METHOD_UNKNOWN', kind: 'unsupported', message: 'This delivery service has no such method.' });
+  }
+}
+
+type Method = (params: readonly unknown[]) => Promise<unknown> | unknown;
+
+/** dm3 message transport: `POST /ds/rpc`. */
+@ApiTags('dm3 delivery service')
+@Controller('ds/rpc')
+export class RpcController {
+  readonly #methods: ReadonlyMap<string, Method>;
+
+  constructor(
+    submissions: SubmissionService,
+    info: DeliveryServiceInfo,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+  ) {
+    this.#methods = new Map<string, Method>([
+      ['dm3_submitMessage', async ([envelope]) => (await submissions.submit(envelope)) && 'OK'],
+      ['dm3_getDeliveryServiceProperties', () => info.properties()],
+      ['dm3_getProfileExtension', ([name]) => info.profileExtension(name)],
+    ]);
+  }
+
+  @Post()
+  async handle(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+    const { status, body: answer } = await this.#answer(body);
+    await reply.status(status).send(answer);
+  }
+
+  async #answer(body: unknown): Promise<{ status: number; body: object }> {
+    const id = rpcIdOf(body);
+    try {
+      const request = parseRpcRequest(body);
+      return { status: 200, body: rpcResult(id, await this.#call(request)) };
+    } catch (error) {
+      const failure = rpcFailure(error, id);
+      if (failure.status >= 500) this.log.error('rpc.failed', { code: errorCode(error), status: failure.status }, error);
+      return failure;
+    }
+  }
+
+  #call({ method, params }: RpcRequest): Promise<unknown> | unknown {
+    const handler = this.#methods.get(method);
+    if (!handler) throw new MethodUnknownError();
+    return handler(params);
+  }
+}

@@ -1,0 +1,45 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Catch, type ArgumentsHost } from '@nestjs/common';
+import { GatewayError } from '../../common/errors.js';
+import type { EventLog } from '../../ops/event-log.js';
+import { RPC_ERROR, rpcError } from '../../protocol/json-rpc/json-rpc.js';
+import { RestErrorFilter, rpcFailure } from './errors.js';
+
+class BodyTooLargeError extends GatewayError {
+  constructor() {
+    super({ code: 'BODY_TOO_LARGE', kind: 'too-large', message: 'The request is larger than this delivery service takes.' });
+  }
+}
+
+/**
+ * What fails before a controller sees it: a body that is not JSON, or that is too large. JSON-RPC callers get a
+ * JSON-RPC error all the same.
+ */
+@Catch()
+export class UnreadableBodyFilter extends RestErrorFilter {
+  constructor(log: EventLog) {
+    super(log);
+  }
+
+  override catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    if (!request.url.startsWith('/ds/rpc')) return super.catch(error, host);
+    const { status, body } = rpcAnswer(error);
+    void host.switchToHttp().getResponse<FastifyReply>().status(status).send(body);
+  }
+}
+
+function rpcAnswer(error: unknown): { status: number; body: object } {
+  const status = statusOf(error);
+  if (status === 413) return rpcFailure(new BodyTooLargeError(), null);
+  if (status === 400 || status === 415) {
+    return { status: 400, body: rpcError(null, RPC_ERROR.parseError, 'The body is not JSON.') };
+  }
+  if (status === 404) return { status, body: rpcError(null, RPC_ERROR.invalidRequest, 'Send a POST with a JSON-RPC request.') };
+  return rpcFailure(error, null);
+}
+
+function statusOf(error: unknown): number | undefined {
+  const { status, statusCode, getStatus } = (error ?? {}) as { status?: number; statusCode?: number; getStatus?: unknown };
+  return typeof getStatus === 'function' ? (error as { getStatus(): number }).getStatus() : (statusCode ?? status);
+}

@@ -1,0 +1,127 @@
+import { GatewayError, isRetryable } from '../../common/errors.js';
+import type { EnsName, Hash } from '../../common/ids.js';
+import { BoundedCache } from '../../naming/bounded-cache.js';
+import { tryNormaliseName } from '../../naming/ens-name.js';
+import type { ProfileResolver } from '../../naming/profile-resolver.js';
+import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
+import { buildEnvelope, type DeliveryInformation, type Dialect } from '../../protocol/envelope/envelope.js';
+import type { UserProfile } from '../../protocol/profile/user-profile.js';
+import { ForwardingFailedError } from '../errors.js';
+import type { SubmissionService } from '../submission/submission.service.js';
+import type { DeliveryServiceClient, SubmitOutcome } from './delivery-service-client.js';
+
+/** A message that is encrypted for its receiver; what surrounds it is made for each delivery service and attempt. */
+export interface Parcel {
+  readonly encryptedMessage: string;
+  readonly messageHash: Hash;
+  readonly deliveryInformation: DeliveryInformation;
+  readonly senderSigningKey: Uint8Array;
+}
+
+/** Newest clients' form first; on `invalid schema` the form of the published libraries. */
+const DIALECTS = ['messageHash', 'encryptedMessageHash'] as const satisfies readonly Dialect[];
+
+interface Parts {
+  readonly crypto: CryptoProvider;
+  readonly random: RandomBytes;
+  readonly ownName: EnsName;
+  readonly ownEncryptionKey: Uint8Array;
+  readonly ownSizeLimit: number;
+  readonly submissions: SubmissionService;
+  readonly profiles: ProfileResolver;
+  readonly client: DeliveryServiceClient;
+  readonly sizeLimits: BoundedCache<number | null>;
+}
+
+interface Refusal {
+  readonly service: string;
+  readonly reason: string;
+  readonly retryable: boolean;
+  readonly cause?: unknown;
+}
+
+/** Brings a message to one of the receiver's delivery services, in the order of the receiver's profile. */
+export class ForwardingService {
+  constructor(private readonly parts: Parts) {}
+
+  /**
+   * @returns the dialect that was taken: the receiver's client knows the message by that hash
+   * @throws ForwardingFailedError, retryable if any of the services may still take it
+   */
+  async forward(parcel: Parcel, receiver: UserProfile): Promise<Dialect> {
+    const refusals: Refusal[] = [];
+    for (const service of receiver.deliveryServices) {
+      const result = await this.#try(service, parcel);
+      if (typeof result === 'string') return result;
+      refusals.push(result);
+    }
+    throw failure(refusals);
+  }
+
+  /** Largest envelope the receiver's first answering delivery service takes, bytes; null if none says. */
+  async sizeLimit(receiver: UserProfile): Promise<number | null> {
+    for (const service of receiver.deliveryServices) {
+      const limit = await this.#sizeLimitOf(service);
+      if (limit !== null) return limit;
+    }
+    return null;
+  }
+
+  async #sizeLimitOf(service: string): Promise<number | null> {
+    const name = tryNormaliseName(service);
+    if (name === null) return null;
+    if (name === this.parts.ownName) return this.parts.ownSizeLimit;
+    return this.parts.sizeLimits.get(name, async () => {
+      const profile = await this.parts.profiles.deliveryService(name).catch(() => null);
+      return profile && this.parts.client.sizeLimit(profile.url);
+    });
+  }
+
+  async #try(service: string, parcel: Parcel): Promise<Dialect | Refusal> {
+    const name = tryNormaliseName(service);
+    if (name === null) return { service, reason: 'it is not an ENS name', retryable: false };
+    try {
+      return name === this.parts.ownName ? await this.#deliverHere(parcel) : await this.#deliverThere(name, parcel);
+    } catch (cause) {
+      const reason = cause instanceof GatewayError ? cause.message : 'it failed unexpectedly';
+      return { service, reason, retryable: isRetryable(cause), cause };
+    }
+  }
+
+  /** The same checks and the same postmark, without the network. */
+  async #deliverHere(parcel: Parcel): Promise<Dialect> {
+    const [dialect] = DIALECTS;
+    await this.parts.submissions.submit(this.#envelope(parcel, dialect, this.parts.ownEncryptionKey));
+    return dialect;
+  }
+
+  async #deliverThere(name: EnsName, parcel: Parcel): Promise<Dialect | Refusal> {
+    const { url, keys } = await this.parts.profiles.deliveryService(name);
+    for (const dialect of DIALECTS) {
+      const outcome = await this.parts.client.submit(url, this.#envelope(parcel, dialect, keys.encryption));
+      if (outcome.kind === 'accepted') return dialect;
+      if (outcome.kind !== 'other-dialect') return refusal(name, outcome);
+    }
+    return { service: name, reason: 'it understands neither form of the envelope', retryable: false };
+  }
+
+  #envelope(parcel: Parcel, dialect: Dialect, deliveryServiceEncryptionKey: Uint8Array) {
+    const { crypto, random } = this.parts;
+    return buildEnvelope(crypto, { ...parcel, dialect, deliveryServiceEncryptionKey }, random);
+  }
+}
+
+function refusal(service: string, outcome: Exclude<SubmitOutcome, { kind: 'accepted' | 'other-dialect' }>): Refusal {
+  const { reason } = outcome;
+  if (outcome.kind === 'refused') return { service, reason, retryable: false };
+  return { service, reason, retryable: true, cause: outcome.cause };
+}
+
+function failure(refusals: readonly Refusal[]): ForwardingFailedError {
+  if (refusals.length === 0) {
+    return new ForwardingFailedError({ reason: "The receiver's profile names no delivery service.", retryable: false });
+  }
+  const said = refusals.map(({ service, reason }) => `${service}: ${reason.replace(/\.$/, '')}`).join('; ');
+  const retryable = refusals.some((refusal) => refusal.retryable);
+  return new ForwardingFailedError({ reason: `No delivery service took the message (${said}).`, retryable, cause: refusals[0]!.cause });
+}

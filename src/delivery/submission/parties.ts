@@ -1,0 +1,93 @@
+import { GatewayError, isRetryable } from '../../common/errors.js';
+import type { EnsName, EthAddress } from '../../common/ids.js';
+import { InvalidNameError } from '../../naming/ens-name.js';
+import type { NameService } from '../../naming/name-service.js';
+import type { CryptoProvider } from '../../protocol/crypto/provider.js';
+import { verifyEnvelope, type Envelope } from '../../protocol/envelope/envelope.js';
+import type { AccountService } from '../accounts/account.service.js';
+import { ForgedSenderError, ReceiverUnknownError } from '../errors.js';
+import type { Destination, VerifiedSender } from './destination.js';
+
+/** Where an envelope goes: to somebody else's queue, or into a mailbox with the key its postmark is encrypted for. */
+export type Receiver = { readonly name: EnsName; readonly address: EthAddress } & (
+  | { readonly destination: Destination }
+  | { readonly destination: null; readonly encryptionKey: Uint8Array }
+);
+
+/** The sender as far as it could be checked; `reason` says why it could not. */
+export type Sender = VerifiedSender | { readonly signingKey: null; readonly reason: string };
+
+/** Finds out who an envelope is for and whom it is from. Names are labels: both are settled by address. */
+export class Parties {
+  readonly #destinations: Destination[] = [];
+
+  constructor(
+    private readonly crypto: CryptoProvider,
+    private readonly names: NameService,
+    private readonly accounts: AccountService,
+  ) {}
+
+  addDestination(destination: Destination): void {
+    this.#destinations.push(destination);
+  }
+
+  /** @throws ReceiverUnknownError; NamingUnavailableError */
+  async receiver(to: string): Promise<Receiver> {
+    const name = this.#receiverName(to);
+    const claimed = await this.#claim(name, null);
+    if (claimed) return { name, ...claimed };
+    const address = await this.names.resolveAddress(name);
+    if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
+    const claimedByAddress = await this.#claim(name, address);
+    if (claimedByAddress) return { name, ...claimedByAddress };
+    return this.#mailbox(name, address);
+  }
+
+  /**
+   * Checks the envelope's signature against the sender's profile.
+   * @throws ForgedSenderError if there is a profile and the signature is not its owner's; NamingUnavailableError
+   */
+  async sender(from: string, envelope: Envelope): Promise<Sender> {
+    let verified: VerifiedSender;
+    try {
+      verified = await this.#profiledSender(from);
+    } catch (error) {
+      if (!(error instanceof GatewayError) || isRetryable(error)) throw error;
+      return { signingKey: null, reason: error.message };
+    }
+    if (!verifyEnvelope(this.crypto, envelope, verified.signingKey)) throw new ForgedSenderError();
+    return verified;
+  }
+
+  async #profiledSender(from: string): Promise<VerifiedSender> {
+    const name = this.names.canonical(from);
+    const address = await this.names.resolveAddress(name);
+    if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
+    const { keys } = await this.accounts.profileOf(name, address);
+    return { name, address, signingKey: keys.signing };
+  }
+
+  #receiverName(to: string): EnsName {
+    try {
+      return this.names.canonical(to);
+    } catch (error) {
+      if (error instanceof InvalidNameError) throw new ReceiverUnknownError({ reason: 'its name is not an ENS name' });
+      throw error;
+    }
+  }
+
+  async #claim(name: EnsName, address: EthAddress | null) {
+    for (const destination of this.#destinations) {
+      const claimed = await destination.claim({ name, address });
+      if (claimed) return { address: claimed, destination };
+    }
+    return null;
+  }
+
+  async #mailbox(name: EnsName, address: EthAddress): Promise<Receiver> {
+    if (!(await this.accounts.stored(address))) throw new ReceiverUnknownError({ reason: 'it has no account here' });
+    const { profile, keys } = await this.accounts.profileOf(name, address);
+    if (!this.accounts.lists(profile)) throw new ReceiverUnknownError({ reason: 'its profile names other services' });
+    return { name, address, destination: null, encryptionKey: keys.encryption };
+  }
+}

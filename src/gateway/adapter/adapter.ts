@@ -1,0 +1,159 @@
+import type { EnsName, EthAddress, ForeignAddress, NetworkId, RemoteId } from '../../common/ids.js';
+import type { NeutralMessage, NeutralType } from './message.js';
+
+/**
+ * How well a network can carry something: refused with a notice, left out silently by rule (documented), said in other
+ * words by the core, carried in part, or carried whole.
+ */
+export type CapabilityLevel = 'rejected' | 'dropped' | 'fallback' | 'partial' | 'full';
+
+export interface Capabilities {
+  readonly types: Readonly<Record<NeutralType, CapabilityLevel>>;
+  readonly attachments: CapabilityLevel;
+  /** Largest attachments of one message together, bytes. */
+  readonly maxAttachmentBytes: number;
+  /** Longest text, UTF-8 bytes. */
+  readonly maxTextBytes: number;
+}
+
+/**
+ * Facts an adapter wants to see again when the conversation goes on (subject, references, spelling of an address).
+ * Opaque to the core, JSON, stored sealed.
+ */
+export type AdapterContext = Readonly<Record<string, unknown>>;
+
+/** A dm3 message on its way to a foreign network, opened and verified by the core. */
+export interface OutgoingMessage {
+  /** sha256(stringify(dm3 message)) as 64 hex digits: ids given to the foreign network derive from it. */
+  readonly id: string;
+  readonly from: { readonly name: EnsName; readonly address: EthAddress };
+  readonly to: ForeignAddress;
+  readonly message: NeutralMessage;
+  /** What the adapter last stored for the conversation; null when this message opens it. */
+  readonly conversation: AdapterContext | null;
+  /** The foreign id of the message this one answers, edits or reacts to, where it is known. */
+  readonly target: RemoteId | null;
+}
+
+/** A permanent failure (or success worth telling) reported to the author of a foreign message, in his own network. */
+export interface OutgoingNotice {
+  /** Deterministic 64 hex digits: the same failure is reported once. */
+  readonly id: string;
+  readonly to: ForeignAddress;
+  /** The receiver it did not reach, as the author wrote it. */
+  readonly receiver: string;
+  /** Foreign id of the message it is about. */
+  readonly about: RemoteId;
+  /** A whole sentence for a person, and the error's code. */
+  readonly reason: { readonly code: string; readonly text: string };
+  /** What the adapter stored when it received the message. */
+  readonly conversation: AdapterContext;
+}
+
+/** What goes over the wire, frozen: every retry sends these bytes. Stored sealed. */
+export interface Rendering {
+  /** Ids the foreign side will know the message by, main part first. Deterministic. */
+  readonly remoteIds: readonly RemoteId[];
+  /** The adapter's own form. */
+  readonly body: Uint8Array;
+  /** Replaces the conversation's context. */
+  readonly conversation: AdapterContext;
+}
+
+/** Somebody or something a foreign sender named as receiver. */
+export interface Target {
+  /** ENS name, normalised. */
+  readonly name: EnsName;
+  readonly address: EthAddress;
+  /** Largest dm3 envelope the receiver's delivery service takes, bytes; null when it did not say. */
+  readonly sizeLimit: number | null;
+}
+
+/** How sure the network is that the sender is who the message says. `detail` is one short line for a person. */
+export interface SenderIdentity {
+  readonly verdict: 'verified' | 'unverified' | 'forged';
+  readonly detail: string;
+}
+
+/** A message from a foreign network to one dm3 user or more; one dm3 message each, one transaction for all. */
+export interface ForeignMessage {
+  readonly network: NetworkId;
+  readonly remoteId: RemoteId;
+  readonly from: ForeignAddress;
+  readonly identity: SenderIdentity;
+  /** As `lookup` answered. */
+  readonly to: readonly Target[];
+  readonly message: NeutralMessage;
+  /**
+   * Text that is equal for two deliveries of one message and for nothing else; the core adds the receiver and hashes
+   * it under a key. For mail: envelope sender, Message-ID and body digest.
+   */
+  readonly dedup: string;
+  /** Foreign ids this message answers, the nearest first. */
+  readonly inReplyTo: readonly RemoteId[];
+  /** Where the foreign network itself names the thread or room. */
+  readonly conversation: AdapterContext;
+}
+
+export interface Acceptance {
+  readonly status: 'accepted' | 'duplicate';
+  /** Our id of the first receiver's message: what `trace` takes. */
+  readonly id: string;
+}
+
+/** The core's one door for messages that come from outside. */
+export interface GatewayPort {
+  /**
+   * Who is meant by a name or address as a foreign sender wrote it (`bob.eth`, `0xABC…`, `label.<toplevel>`).
+   * @throws NameNotFoundError, ProfileNotFoundError (permanent); NamingUnavailableError (retry); RelayRefusedError for
+   *   alias names of foreign addresses, unless the sender may.
+   */
+  lookup(receiver: string): Promise<Target>;
+
+  /**
+   * Takes over responsibility: returns only after commit.
+   * @throws MessageTooLargeError with `facts.limitBytes`; StorageUnavailableError (retry).
+   */
+  receive(message: ForeignMessage): Promise<Acceptance>;
+
+  /** A delivery report that the foreign network sent about one of our messages (by the id we gave it). */
+  reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void>;
+}
+
+export interface AdapterHealth {
+  readonly status: 'up' | 'degraded' | 'down';
+  readonly detail?: string;
+}
+
+/** A running connection to one foreign network. Everything beyond this core is an optional interface. */
+export interface Adapter {
+  readonly network: NetworkId;
+  /** True if the address is this network's. */
+  owns(address: ForeignAddress): boolean;
+  /** For people: `alice@example.com`. */
+  formatAddress(address: ForeignAddress): string;
+  capabilities(): Capabilities;
+  /** Names the queue lane: messages to one destination wait for one another's concurrency, not for other lanes. */
+  destinationOf(address: ForeignAddress): string;
+  start(port: GatewayPort): Promise<void>;
+  /** Stops taking messages, finishes those under way, frees its ports. */
+  stop(): Promise<void>;
+  health(): Promise<AdapterHealth>;
+  /** Pure apart from key material: the same input gives the same bytes. @throws permanent errors only. */
+  render(outgoing: OutgoingMessage): Promise<Rendering>;
+  /**
+   * Hands frozen bytes to the network; resolves once it has taken them.
+   * @throws DeliveryFailedError: `retryable` tells transient from permanent.
+   */
+  send(rendering: Rendering): Promise<void>;
+}
+
+/** Networks that can tell an author that his message did not arrive. */
+export interface NoticeSender {
+  /** Null where a notice must not be sent (a bounce of a bounce, an automatic mail, a forged sender). */
+  renderNotice(notice: OutgoingNotice): Promise<Rendering | null>;
+}
+
+export function sendsNotices(adapter: Adapter): adapter is Adapter & NoticeSender {
+  return 'renderNotice' in adapter;
+}

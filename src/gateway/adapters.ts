@@ -1,0 +1,36 @@
+import { GatewayError } from '../common/errors.js';
+import type { ForeignAddress, NetworkId } from '../common/ids.js';
+import type { Adapter } from './adapter/adapter.js';
+
+/** A message for a network this process has no adapter for (switched off, or not configured here). */
+export class NetworkUnavailableError extends GatewayError {
+  constructor({ network }: { network: string }) {
+    const message = `This gateway does not serve the network "${network}" at the moment.`;
+    super({ code: 'NETWORK_UNAVAILABLE', kind: 'unavailable', message, retryable: true });
+  }
+}
+
+/** The running adapters. The core asks here who owns an address; it never names a network itself. */
+export class AdapterRegistry {
+  readonly #adapters = new Map<NetworkId, Adapter>();
+
+  add(adapter: Adapter): void {
+    this.#adapters.set(adapter.network, adapter);
+  }
+
+  all(): Adapter[] {
+    return [...this.#adapters.values()];
+  }
+
+  /** @throws NetworkUnavailableError */
+  of(network: NetworkId): Adapter {
+    const adapter = this.#adapters.get(network);
+    if (!adapter) throw new NetworkUnavailableError({ network });
+    return adapter;
+  }
+
+  /** For people; the address itself where no adapter of ours owns it. */
+  format(address: ForeignAddress): string {
+    return this.all().find((adapter) => adapter.owns(address))?.formatAddress(address) ?? address;
+  }
+}

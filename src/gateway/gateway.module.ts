@@ -1,0 +1,297 @@
+import { Global, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import type { Clock } from '../common/clock.js';
+import type { Secrets } from '../config/secrets.js';
+import type { Settings } from '../config/settings.js';
+import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
+import { AccountService } from '../delivery/accounts/account.service.js';
+import { OwnService, SEEN_SECONDS } from '../delivery/delivery.module.js';
+import { ForwardingService } from '../delivery/forwarding/forwarding.service.js';
+import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import { Parties } from '../delivery/submission/parties.js';
+import { AliasNames } from '../naming/alias/alias-names.js';
+import { NameService } from '../naming/name-service.js';
+import type { EventLog } from '../ops/event-log.js';
+import { Metrics } from '../ops/metrics.js';
+import { Probes } from '../ops/probes.js';
+import { Outbox } from '../outbox/outbox.js';
+import { OutboxWorker, type ItemHandler } from '../outbox/outbox-worker.js';
+import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
+import { Database } from '../storage/database.js';
+import { deriveKey, Sealer } from '../storage/sealer.js';
+import { AdapterRegistry } from './adapters.js';
+import { AdminService } from './admin/admin.service.js';
+import { ConversationStore } from './conversations/conversation.store.js';
+import { ConversationTokens } from './conversations/token.js';
+import { FromDm3Handler } from './from-dm3/from-dm3.handler.js';
+import { GatewayDestination } from './from-dm3/gateway-destination.js';
+import { GhostKeys } from './ghosts/ghost-keys.js';
+import { GhostService } from './ghosts/ghost.service.js';
+import { GhostStore } from './ghosts/ghost.store.js';
+import { Maintenance } from './maintenance.js';
+import { MessageMapStore } from './messages/message-map.store.js';
+import { MessageStore } from './messages/message.store.js';
+import { ITEM, MessageQueue } from './messages/queue.js';
+import { NoticeHandler } from './notices/notice.handler.js';
+import { Notices } from './notices/notices.js';
+import { retryPolicy } from './retry.js';
+import { GatewayPortService } from './to-dm3/gateway-port.js';
+import { ToDm3Handler } from './to-dm3/to-dm3.handler.js';
+
+const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
+  provide: Store,
+  inject: [Sealer],
+  useFactory: (sealer: Sealer) => new Store(sealer),
+});
+
+@Global()
+@Module({
+  providers: [
+    sealed(ConversationStore),
+    sealed(GhostStore),
+    sealed(MessageStore),
+    sealed(MessageMapStore),
+    AdapterRegistry,
+    { provide: Outbox, inject: [Database], useFactory: (db: Database) => new Outbox(db.schema) },
+    {
+      provide: MessageQueue,
+      inject: [Outbox, Sealer, SETTINGS],
+      useFactory: (outbox: Outbox, sealer: Sealer, { delivery }: Settings) =>
+        new MessageQueue(outbox, sealer, delivery.expirySeconds),
+    },
+    {
+      provide: ConversationTokens,
+      inject: [SECRETS],
+      useFactory: ({ rootSecret }: Secrets) => new ConversationTokens(deriveKey(rootSecret, 'conversation tokens')),
+    },
+    {
+      provide: GhostService,
+      inject: [CRYPTO, Database, SECRETS, GhostStore, AliasNames, OwnService, AdapterRegistry],
+      useFactory: (
+        crypto: CryptoProvider,
+        db: Database,
+        { rootSecret }: Secrets,
+        store: GhostStore,
+        aliases: AliasNames,
+        { name: deliveryService }: OwnService,
+        adapters: AdapterRegistry,
+      ) => {
+        const keys = new GhostKeys(crypto, rootSecret);
+        const formatAddress = adapters.format.bind(adapters);
+        return new GhostService({ crypto, db, keys, store, aliases, deliveryService, formatAddress });
+      },
+    },
+    {
+      provide: Notices,
+      inject: [GhostService, AdapterRegistry, ConversationStore, MessageStore, MessageQueue, NameService, CLOCK],
+      useFactory: (
+        ghosts: GhostService,
+        adapters: AdapterRegistry,
+        conversations: ConversationStore,
+        messages: MessageStore,
+        queue: MessageQueue,
+        names: NameService,
+        clock: Clock,
+      ) => new Notices({ ghosts, adapters, conversations, messages, queue, names, now: () => clock.now() }),
+    },
+    {
+      provide: GatewayDestination,
+      inject: [GhostService, AdapterRegistry, MessageStore, MessageQueue],
+      useFactory: (ghosts: GhostService, adapters: AdapterRegistry, messages: MessageStore, queue: MessageQueue) =>
+        new GatewayDestination({ ghosts, adapters, messages, queue }),
+    },
+    {
+      provide: GatewayPortService,
+      inject: [
+        Database,
+        Sealer,
+        NameService,
+        AccountService,
+        ForwardingService,
+        GhostService,
+        ConversationStore,
+        MessageStore,
+        MessageMapStore,
+        MessageQueue,
+        Notices,
+        EVENT_LOG,
+      ],
+      useFactory: (
+        db: Database,
+        sealer: Sealer,
+        names: NameService,
+        accounts: AccountService,
+        forwarding: ForwardingService,
+        ghosts: GhostService,
+        conversations: ConversationStore,
+        messages: MessageStore,
+        map: MessageMapStore,
+        queue: MessageQueue,
+        notices: Notices,
+        log: EventLog,
+      ) => {
+        const stores = { conversations, messages, map, queue, notices };
+        return new GatewayPortService({ db, sealer, names, accounts, forwarding, ghosts, ...stores, seenSeconds: SEEN_SECONDS, log });
+      },
+    },
+    {
+      provide: ToDm3Handler,
+      inject: [
+        CRYPTO,
+        RANDOM,
+        Database,
+        NameService,
+        AccountService,
+        ForwardingService,
+        GhostService,
+        ConversationTokens,
+        MessageStore,
+        MessageMapStore,
+        Notices,
+        EVENT_LOG,
+      ],
+      useFactory: (
+        crypto: CryptoProvider,
+        random: RandomBytes,
+        db: Database,
+        names: NameService,
+        accounts: AccountService,
+        forwarding: ForwardingService,
+        ghosts: GhostService,
+        tokens: ConversationTokens,
+        messages: MessageStore,
+        map: MessageMapStore,
+        notices: Notices,
+        log: EventLog,
+      ) => {
+        const stores = { messages, map, notices };
+        return new ToDm3Handler({ crypto, random, db, names, accounts, forwarding, ghosts, tokens, ...stores, log });
+      },
+    },
+    {
+      provide: FromDm3Handler,
+      inject: [
+        CRYPTO,
+        Database,
+        NameService,
+        AdapterRegistry,
+        GhostService,
+        ConversationTokens,
+        ConversationStore,
+        MessageStore,
+        MessageMapStore,
+        Notices,
+        SETTINGS,
+        EVENT_LOG,
+      ],
+      useFactory: (
+        crypto: CryptoProvider,
+        db: Database,
+        names: NameService,
+        adapters: AdapterRegistry,
+        ghosts: GhostService,
+        tokens: ConversationTokens,
+        conversations: ConversationStore,
+        messages: MessageStore,
+        map: MessageMapStore,
+        notices: Notices,
+        { delivery: { conversationDays } }: Settings,
+        log: EventLog,
+      ) => {
+        const stores = { conversations, messages, map, notices };
+        return new FromDm3Handler({ crypto, db, names, adapters, ghosts, tokens, ...stores, conversationDays, log });
+      },
+    },
+    {
+      provide: NoticeHandler,
+      inject: [Database, AdapterRegistry, MessageStore, EVENT_LOG],
+      useFactory: (db: Database, adapters: AdapterRegistry, messages: MessageStore, log: EventLog) =>
+        new NoticeHandler({ db, adapters, messages, log }),
+    },
+    {
+      provide: OutboxWorker,
+      inject: [Database, Outbox, ToDm3Handler, FromDm3Handler, NoticeHandler, SETTINGS, EVENT_LOG],
+      useFactory: (
+        db: Database,
+        outbox: Outbox,
+        toDm3: ToDm3Handler,
+        fromDm3: FromDm3Handler,
+        notice: NoticeHandler,
+        { delivery }: Settings,
+        log: EventLog,
+      ) => {
+        const handlers = new Map<string, ItemHandler>([
+          [ITEM.toDm3, toDm3],
+          [ITEM.fromDm3, fromDm3],
+          [ITEM.notice, notice],
+        ]);
+        const { concurrency, leaseSeconds, pollSeconds } = delivery;
+        const policyOf = (network: string) => retryPolicy(network, delivery.retry);
+        return new OutboxWorker({ db, outbox, handlers, policyOf, concurrency, leaseSeconds, pollSeconds, log });
+      },
+    },
+    {
+      provide: Maintenance,
+      inject: [Database, MailboxStore, GhostStore, MessageMapStore, MessageStore, SETTINGS, EVENT_LOG],
+      useFactory: (
+        db: Database,
+        mailbox: MailboxStore,
+        ghosts: GhostStore,
+        map: MessageMapStore,
+        messages: MessageStore,
+        { deliveryService, delivery: { mapDays, deadLetterDays } }: Settings,
+        log: EventLog,
+      ) => {
+        const retention = { mailboxDays: deliveryService.messageTtlDays, mapDays, deadLetterDays };
+        return new Maintenance({ db, mailbox, ghosts, map, messages, retention, log });
+      },
+    },
+    {
+      provide: AdminService,
+      inject: [Database, Outbox, MessageStore],
+      useFactory: (db: Database, outbox: Outbox, messages: MessageStore) => new AdminService(db, outbox, messages),
+    },
+  ],
+  exports: [AdapterRegistry, AdminService, GhostService],
+})
+export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    private readonly names: NameService,
+    private readonly parties: Parties,
+    private readonly ghosts: GhostService,
+    private readonly destination: GatewayDestination,
+    private readonly adapters: AdapterRegistry,
+    private readonly port: GatewayPortService,
+    private readonly worker: OutboxWorker,
+    private readonly maintenance: Maintenance,
+    private readonly admin: AdminService,
+    private readonly db: Database,
+    private readonly probes: Probes,
+    private readonly metrics: Metrics,
+  ) {}
+
+  onModuleInit(): void {
+    this.names.addSource(this.ghosts);
+    this.parties.addDestination(this.destination);
+    this.probes.add({ name: 'database', check: async () => ({ up: (await this.db.query('SELECT 1')).length === 1 }) });
+    for (const adapter of this.adapters.all()) {
+      const check = () => adapter.health().then(({ status, detail }) => ({ up: status !== 'down', detail }));
+      this.probes.add({ name: adapter.network, check });
+    }
+    this.metrics.observe('queue_waiting', 'Messages waiting for delivery.', async () => (await this.admin.queue()).waiting);
+    this.metrics.observe('queue_dead', 'Dead letters.', async () => (await this.admin.queue()).dead);
+    this.metrics.observe('queue_oldest_seconds', 'Age of the oldest waiting message.', async () => (await this.admin.queue()).oldestSeconds);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.worker.start();
+    this.maintenance.start();
+    for (const adapter of this.adapters.all()) await adapter.start(this.port);
+  }
+
+  /** Doors first, then the work behind them; what is left is in the queue. */
+  async beforeApplicationShutdown(): Promise<void> {
+    for (const adapter of this.adapters.all()) await adapter.stop();
+    await this.maintenance.stop();
+    await this.worker.stop();
+  }
+}

@@ -1,0 +1,66 @@
+import type { EthAddress, ForeignAddress, NetworkId } from '../../common/ids.js';
+import { addressBytes } from '../../delivery/addresses.js';
+import type { Queryable } from '../../storage/database.js';
+import type { Sealer } from '../../storage/sealer.js';
+
+export interface GhostRow {
+  readonly foreign: ForeignAddress;
+  readonly keyVersion: number;
+}
+
+const place = (address: EthAddress) => ({ table: 'ghost', column: 'sealed_foreign_address', row: address });
+
+/** Table `ghost`: who stands behind an address, for names that say only the address, and hashed alias names. */
+export class GhostStore {
+  constructor(private readonly sealer: Sealer) {}
+
+  /** Writes the row once; `used` also marks the ghost as in use, so that it is not purged. */
+  async remember(
+    db: Queryable,
+    ghost: { address: EthAddress; network: NetworkId; name: string; foreign: ForeignAddress },
+    { used }: { used: boolean },
+  ): Promise<void> {
+    const { address, network, name, foreign } = ghost;
+    const sealed = this.sealer.seal(place(address), Buffer.from(foreign));
+    const sql = `INSERT INTO ghost (address, network, name_key, sealed_foreign_address, used_at)
+      VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END)
+      ON CONFLICT (address) DO UPDATE SET used_at = now()
+      WHERE $5 AND (ghost.used_at IS NULL OR ghost.used_at < now() - interval '1 hour')`;
+    await db.query(sql, [addressBytes(address), network, this.#nameKey(name), sealed, used]);
+  }
+
+  async byAddress(db: Queryable, address: EthAddress): Promise<GhostRow | null> {
+    const sql = 'SELECT address, sealed_foreign_address, key_version FROM ghost WHERE address = $1';
+    return this.#open(await db.query<Row>(sql, [addressBytes(address)], 'ghost-by-address'));
+  }
+
+  /** For alias names that carry only a hash of the foreign address. */
+  async byName(db: Queryable, name: string): Promise<GhostRow | null> {
+    const sql = 'SELECT address, sealed_foreign_address, key_version FROM ghost WHERE name_key = $1';
+    return this.#open(await db.query<Row>(sql, [this.#nameKey(name)]));
+  }
+
+  /** Forgets ghosts that were only looked up, never written to or by, for `days`. */
+  async purge(db: Queryable, days: number): Promise<number> {
+    const sql = `DELETE FROM ghost WHERE used_at IS NULL AND created_at < now() - make_interval(days => $1)
+      RETURNING network`;
+    return (await db.query(sql, [days])).length;
+  }
+
+  #nameKey(name: string): Buffer {
+    return this.sealer.keyedHash('ghost name', name);
+  }
+
+  #open([row]: readonly Row[]): GhostRow | null {
+    if (!row) return null;
+    const address = `0x${row.address.toString('hex')}` as EthAddress;
+    const foreign = Buffer.from(this.sealer.open(place(address), row.sealed_foreign_address)).toString();
+    return { foreign: foreign as ForeignAddress, keyVersion: row.key_version };
+  }
+}
+
+interface Row {
+  readonly address: Buffer;
+  readonly sealed_foreign_address: Buffer;
+  readonly key_version: number;
+}

@@ -1,0 +1,50 @@
+import { errorCode } from '../../common/errors.js';
+import type { EventLog } from '../../ops/event-log.js';
+import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
+import type { Database, Tx } from '../../storage/database.js';
+import { sendsNotices, type Rendering } from '../adapter/adapter.js';
+import type { AdapterRegistry } from '../adapters.js';
+import { renderingFromJson, renderingToJson } from '../from-dm3/frozen.js';
+import type { FrozenRendering } from '../from-dm3/payload.js';
+import type { MessageStore, StoredMessage } from '../messages/message.store.js';
+import type { NoticePayload } from './notices.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly adapters: AdapterRegistry;
+  readonly messages: MessageStore;
+  readonly log: EventLog;
+}
+
+type Loaded = StoredMessage & { readonly payload: NoticePayload; readonly frozen: FrozenRendering | null };
+
+/** Sends notices to authors on foreign networks. One that fails is not followed by another. */
+export class NoticeHandler implements ItemHandler {
+  constructor(private readonly parts: Parts) {}
+
+  async handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void> {
+    const { db, messages, adapters, log } = this.parts;
+    const message = await messages.load<NoticePayload, FrozenRendering>(db, claim.ref);
+    if (!message || message.state === 'delivered') return undefined;
+    const rendering = await this.#rendering(claim, message);
+    if (rendering) await adapters.of(message.network).send(rendering);
+    return async (tx) => {
+      await messages.delivered(tx, message.id, rendering ? null : 'NOTICE_WITHHELD');
+      log.info('notice.delivered', { id: message.id, network: message.network, attempt: claim.attempt });
+    };
+  }
+
+  async fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void> {
+    const message = await this.parts.messages.find(tx, item.ref);
+    if (message) await this.parts.messages.failed(tx, message.id, errorCode(error));
+  }
+
+  /** Null where the network's own rules forbid a notice. */
+  async #rendering(claim: Claim, { id, network, payload, frozen }: Loaded): Promise<Rendering | null> {
+    if (frozen) return renderingFromJson(frozen);
+    const adapter = this.parts.adapters.of(network);
+    const rendering = sendsNotices(adapter) ? await adapter.renderNotice(payload.notice) : null;
+    if (rendering) await claim.commit((tx) => this.parts.messages.freeze(tx, id, renderingToJson(rendering), null));
+    return rendering;
+  }
+}

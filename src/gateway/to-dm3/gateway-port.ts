@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import type { ConversationId, EnsName, MessageId, NetworkId, RemoteId } from '../../common/ids.js';
+import type { AccountService } from '../../delivery/accounts/account.service.js';
+import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
+import { InvalidNameError } from '../../naming/ens-name.js';
+import { NameNotFoundError } from '../../naming/errors.js';
+import type { NameService } from '../../naming/name-service.js';
+import type { EventLog } from '../../ops/event-log.js';
+import { rememberOnce } from '../../outbox/seen.js';
+import { stringify } from '../../protocol/encoding/stringify.js';
+import { predictEnvelopeSize } from '../../protocol/envelope/envelope.js';
+import type { Database, Tx } from '../../storage/database.js';
+import type { Sealer } from '../../storage/sealer.js';
+import type { Acceptance, ForeignMessage, GatewayPort, Target } from '../adapter/adapter.js';
+import { MessageTooLargeError, RelayRefusedError } from '../adapter/errors.js';
+import type { ConversationStore } from '../conversations/conversation.store.js';
+import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { MessageMapStore } from '../messages/message-map.store.js';
+import type { MessageStore } from '../messages/message.store.js';
+import { neutralToJson } from '../messages/neutral-json.js';
+import type { MessageQueue } from '../messages/queue.js';
+import type { Notices } from '../notices/notices.js';
+import { composeMessage } from './compose.js';
+import type { ToDm3Payload } from './payload.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly sealer: Sealer;
+  readonly names: NameService;
+  readonly accounts: AccountService;
+  readonly forwarding: ForwardingService;
+  readonly ghosts: GhostService;
+  readonly conversations: ConversationStore;
+  readonly messages: MessageStore;
+  readonly map: MessageMapStore;
+  readonly queue: MessageQueue;
+  readonly notices: Notices;
+  readonly seenSeconds: number;
+  readonly log: EventLog;
+}
+
+/** Room for the signature (base64, 88 characters), the token and a reference, which are not known when it counts. */
+const RESERVED_BYTES = 400;
+
+/** The core's door for adapters. */
+export class GatewayPortService implements GatewayPort {
+  constructor(private readonly parts: Parts) {}
+
+  async lookup(receiver: string): Promise<Target> {
+    const { names, ghosts, accounts, forwarding } = this.parts;
+    const name = await this.#nameOf(receiver);
+    if (await ghosts.byName(name)) throw new RelayRefusedError();
+    const address = await names.resolveAddress(name);
+    if (!address) throw new NameNotFoundError({ name });
+    if (await ghosts.byAddress(address)) throw new RelayRefusedError();
+    const { profile } = await accounts.profileOf(name, address);
+    return { name, address, sizeLimit: await forwarding.sizeLimit(profile) };
+  }
+
+  async receive(message: ForeignMessage): Promise<Acceptance> {
+    const ghost = this.parts.ghosts.ofForeign(message.from);
+    for (const target of message.to) this.#checkSize(message, ghost, target);
+    const results = await this.parts.db.transaction((tx) => this.#commit(tx, message, ghost));
+    const accepted = results.find(({ status }) => status === 'accepted') ?? results[0]!;
+    this.parts.log.info('message.received', {
+      id: accepted.id,
+      network: message.network,
+      state: accepted.status,
+      count: results.length,
+      verdict: message.identity.verdict,
+    });
+    return accepted;
+  }
+
+  async reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void> {
+    const { db, map, conversations, ghosts, notices, names } = this.parts;
+    const mapped = await map.byOwnRemote(db, report.network, report.remoteId);
+    const held = mapped && (await conversations.between(db, mapped.conversation));
+    const ghost = held && (await ghosts.byAddress(held.ghost));
+    if (!mapped || !held || !ghost) return;
+    const { owner: identity, referredBy: reference, conversation } = mapped;
+    const receiver = held.shownName ?? names.addressName(identity);
+    const about = { key: `report ${report.remoteId}`, ghost, identity, receiver, reference, conversation, reason: report.text };
+    await db.transaction((tx) => notices.toDm3(tx, about));
+  }
+
+  async #commit(tx: Tx, message: ForeignMessage, ghost: Ghost): Promise<Acceptance[]> {
+    const results: Acceptance[] = [];
+    await this.parts.ghosts.remember(tx, ghost);
+    for (const target of message.to) results.push(await this.#accept(tx, message, ghost, target));
+    return results;
+  }
+
+  async #accept(tx: Tx, message: ForeignMessage, ghost: Ghost, target: Target): Promise<Acceptance> {
+    const { sealer, seenSeconds, messages, queue } = this.parts;
+    const id = randomUUID() as MessageId;
+    const key = sealer.keyedHash('seen foreign', message.network, target.address, message.dedup);
+    const seen = await rememberOnce(tx, key, id, seenSeconds);
+    if (!seen.first) return { status: 'duplicate', id: seen.ref };
+    const conversation = await this.#conversation(tx, message, ghost, target);
+    await messages.add(tx, {
+      id,
+      direction: 'to-dm3',
+      network: message.network,
+      identity: target.address,
+      ghost: ghost.address,
+      conversation,
+      payload: payloadOf(message, ghost, target),
+    });
+    await queue.toDm3(tx, id, ghost.address, target.address);
+    return { status: 'accepted', id };
+  }
+
+  /** The one of the message it answers, else a new one. */
+  async #conversation(tx: Tx, message: ForeignMessage, ghost: Ghost, target: Target): Promise<ConversationId> {
+    const { conversations } = this.parts;
+    const parties = { identity: target.address, ghost: ghost.address };
+    const answered = await this.#answered(tx, message, target);
+    const known = answered && (await conversations.find(tx, answered, parties));
+    const { id } = known ?? (await conversations.open(tx, parties));
+    await conversations.touch(tx, id, { context: message.conversation, shownName: known?.shownName ?? target.name });
+    return id;
+  }
+
+  async #answered(tx: Tx, message: ForeignMessage, target: Target): Promise<ConversationId | null> {
+    for (const remoteId of message.inReplyTo) {
+      const mapped = await this.parts.map.byRemote(tx, target.address, message.network, remoteId);
+      if (mapped) return mapped.conversation;
+    }
+    return null;
+  }
+
+  /** @throws MessageTooLargeError naming the limit of the receiver's delivery service */
+  #checkSize({ message, identity }: ForeignMessage, ghost: Ghost, target: Target): void {
+    if (target.sizeLimit === null) return;
+    const parts = { from: ghost.name, to: target.name, message, identity, reference: null, replyToken: '' };
+    const textBytes = Buffer.byteLength(stringify(composeMessage(parts))) + RESERVED_BYTES;
+    const sizeBytes = predictEnvelopeSize(textBytes);
+    if (sizeBytes > target.sizeLimit) throw new MessageTooLargeError({ sizeBytes, limitBytes: target.sizeLimit });
+  }
+
+  async #nameOf(receiver: string): Promise<EnsName> {
+    const { names } = this.parts;
+    const ofAddress = await names.nameOfAddress(receiver);
+    if (ofAddress) return ofAddress;
+    try {
+      return names.canonical(receiver);
+    } catch (error) {
+      if (error instanceof InvalidNameError) throw new NameNotFoundError({ name: receiver as EnsName });
+      throw error;
+    }
+  }
+}
+
+function payloadOf(message: ForeignMessage, ghost: Ghost, target: Target): ToDm3Payload {
+  const { remoteId, inReplyTo, conversation: context } = message;
+  return {
+    foreign: ghost.foreign,
+    receiver: target.name,
+    message: neutralToJson(message.message),
+    identity: message.identity,
+    origin: { remoteId, inReplyTo, context },
+    reference: null,
+  };
+}

@@ -1,0 +1,24 @@
+import type { EnsName, ForeignAddress, Hash, RemoteId } from '../../common/ids.js';
+import type { AdapterContext, SenderIdentity } from '../adapter/adapter.js';
+import type { StoredNeutral } from '../messages/neutral-json.js';
+
+/** Sealed in `message.sealed_payload` from acceptance on. */
+export interface ToDm3Payload {
+  readonly foreign: ForeignAddress;
+  /** The receiver as the author wrote it, normalised. */
+  readonly receiver: EnsName;
+  readonly message: StoredNeutral;
+  readonly identity: SenderIdentity | null;
+  /** Null for notices, which the foreign side never sees. */
+  readonly origin: { readonly remoteId: RemoteId; readonly inReplyTo: readonly RemoteId[]; readonly context: AdapterContext } | null;
+  /** Set for notices: the message they are about. */
+  readonly reference: Hash | null;
+}
+
+/** Sealed in `message.sealed_frozen` from the first attempt on; made again only if the receiver's key changes. */
+export interface FrozenParcel {
+  readonly receiverKey: string;
+  readonly encryptedMessage: string;
+  readonly messageHash: Hash;
+  readonly encryptedMessageHash: Hash;
+}

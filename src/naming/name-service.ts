@@ -1,0 +1,107 @@
+import { parseEthAddress, type EnsName, type EthAddress } from '../common/ids.js';
+import { parseUserProfile } from '../protocol/profile/user-profile.js';
+import { parseRecord, USER_PROFILE_RECORD } from '../protocol/profile/record.js';
+import type { TopLevelAliases } from './alias/top-level.js';
+import type { AliasNames } from './alias/alias-names.js';
+import type { NameRecords, RecordSource } from './ccip-read/records.js';
+import { addressNameOf, normaliseName, parseAddressName } from './ens-name.js';
+import type { EnsClient } from './ens-client.js';
+import { NameNotFoundError, ProfileNotFoundError } from './errors.js';
+import type { ProfileResolver, ResolvedProfile } from './profile-resolver.js';
+
+interface Parts {
+  readonly rootName: EnsName;
+  readonly ens: EnsClient;
+  readonly profiles: ProfileResolver;
+  readonly aliases: AliasNames;
+  /** As known now: the contract may change it. */
+  readonly topLevel: () => TopLevelAliases;
+}
+
+/**
+ * The one door for "who is this name". Names that this service serves itself are answered from their source, without
+ * a round trip through the chain and back over HTTP; all others go through ENS.
+ */
+export class NameService {
+  readonly #sources: RecordSource[] = [];
+
+  constructor(private readonly parts: Parts) {}
+
+  /** Sources are asked in the order they were added; the first that knows the name answers. */
+  addSource(source: RecordSource): void {
+    this.#sources.push(source);
+  }
+
+  /**
+   * Normalised, and with a top-level alias written out: `alice._at.example.com.email` is a name under our root.
+   * @throws InvalidNameError
+   */
+  canonical(text: string): EnsName {
+    return this.parts.topLevel().expand(normaliseName(text), (name) => this.parts.aliases.accepts(name));
+  }
+
+  /** For people: the top-level alias form where there is one. */
+  display(name: EnsName): EnsName {
+    return this.parts.topLevel().shorten(name);
+  }
+
+  /** What we serve for a name ourselves; null if the name is not ours or has no records. */
+  async localRecords(name: EnsName): Promise<NameRecords | null> {
+    for (const source of this.#sources) {
+      const records = await source.find(name);
+      if (records) return records;
+    }
+    return null;
+  }
+
+  /**
+   * The address a name stands for. `0x….addr.<anything>` is its own address: real clients use such names for people
+   * whose subdomain provider we need not know (dm3 names people by address).
+   * @throws NamingUnavailableError
+   */
+  async resolveAddress(name: EnsName): Promise<EthAddress | null> {
+    const literal = parseAddressName(name);
+    if (literal) return literal;
+    const local = await this.localRecords(name);
+    return local ? local.address : this.parts.ens.resolveAddress(name);
+  }
+
+  /**
+   * The dm3 profile of a name, its owner's signature checked.
+   * @throws NameNotFoundError, ProfileNotFoundError, ProfileInvalidError; NamingUnavailableError
+   */
+  async userProfile(name: EnsName): Promise<ResolvedProfile> {
+    const local = await this.localRecords(name);
+    if (!local) return this.parts.profiles.userProfile(name);
+    const record = local.texts[USER_PROFILE_RECORD];
+    if (record === undefined) throw new ProfileNotFoundError({ name });
+    const parsed = parseRecord(record);
+    if (parsed.kind !== 'data') throw new ProfileNotFoundError({ name });
+    return { name, address: local.address, ownerVerified: true, ...parseUserProfile(parsed.json) };
+  }
+
+  /** The name an address calls itself, forward-checked and with a dm3 profile; null if it has none. */
+  async primaryName(address: EthAddress): Promise<EnsName | null> {
+    const name = await this.parts.ens.primaryName(address);
+    if (!name) return null;
+    try {
+      const { address: owner } = await this.userProfile(name);
+      return owner === address ? name : null;
+    } catch (error) {
+      if (error instanceof NameNotFoundError || error instanceof ProfileNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  /** `0x….addr.<root>`: reachable for everybody who has an account here. */
+  addressName(address: EthAddress): EnsName {
+    return addressNameOf(address, this.parts.rootName);
+  }
+
+  /** The name for a bare address as people type it: its primary name, else its address name under our root. */
+  async nameOfAddress(text: string): Promise<EnsName | null> {
+    const address = parseEthAddress(text);
+    if (!address) return null;
+    return (await this.primaryName(address)) ?? this.addressName(address);
+  }
+}

@@ -1,0 +1,122 @@
+import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Clock } from '../common/clock.js';
+import type { EthAddress } from '../common/ids.js';
+import type { Secrets } from '../config/secrets.js';
+import type { Settings } from '../config/settings.js';
+import { CLOCK, CRYPTO, EVENT_LOG, SECRETS, SETTINGS } from '../config/tokens.js';
+import type { EventLog } from '../ops/event-log.js';
+import type { CryptoProvider } from '../protocol/crypto/provider.js';
+import { deriveKey } from '../storage/sealer.js';
+import { AliasNames } from './alias/alias-names.js';
+import { emailCodec } from './alias/email.js';
+import { AliasRegistryReader } from './alias/registry-reader.js';
+import { TopLevelDirectory } from './alias/top-level-directory.js';
+import { CcipReadController } from './ccip-read/ccip-read.controller.js';
+import { CcipReadService } from './ccip-read/ccip-read.service.js';
+import { AnswerSigner } from './ccip-read/signer.js';
+import { EnsClient } from './ens-client.js';
+import { normaliseName } from './ens-name.js';
+import { NameService } from './name-service.js';
+import { ProfileResolver } from './profile-resolver.js';
+
+/** The key that signs CCIP-read answers; the resolver contract must know its address. */
+export function ccipSignerKey(rootSecret: Uint8Array): string {
+  return `0x${Buffer.from(deriveKey(rootSecret, 'ccip-read signer')).toString('hex')}`;
+}
+
+const chainOf = ({ ens }: Settings) => ({
+  rpcUrls: ens.rpcUrls,
+  chainId: ens.chainId,
+  timeoutMs: ens.timeoutMs,
+  allowPrivateFetch: ens.allowPrivateFetch,
+});
+
+@Global()
+@Module({
+  controllers: [CcipReadController],
+  providers: [
+    {
+      provide: EnsClient,
+      inject: [SETTINGS],
+      useFactory: (settings: Settings) =>
+        new EnsClient({ ...chainOf(settings), registry: settings.ens.registry as EthAddress }),
+    },
+    {
+      provide: ProfileResolver,
+      inject: [EnsClient, CRYPTO, CLOCK, SETTINGS],
+      useFactory: (ens: EnsClient, crypto: CryptoProvider, clock: Clock, { ens: settings }: Settings) =>
+        new ProfileResolver({
+          ens,
+          crypto,
+          clock,
+          acceptBareProfiles: settings.acceptBareProfiles,
+          ipfsGateway: `${settings.ipfsGateway}/ipfs/`,
+          allowPrivateFetch: settings.allowPrivateFetch,
+          positiveTtlMs: settings.cacheSeconds * 1_000,
+          negativeTtlMs: settings.negativeCacheSeconds * 1_000,
+        }),
+    },
+    {
+      provide: AliasNames,
+      inject: [SETTINGS],
+      useFactory: ({ names }: Settings) =>
+        new AliasNames({ rootName: normaliseName(names.root), codecs: [emailCodec] }),
+    },
+    {
+      provide: TopLevelDirectory,
+      inject: [SETTINGS, EVENT_LOG],
+      useFactory: (settings: Settings, log: EventLog) => {
+        const { aliasRegistry, topLevelAliases } = settings.names;
+        const contract = aliasRegistry as EthAddress | undefined;
+        const reader = contract ? new AliasRegistryReader({ ...chainOf(settings), contract }) : null;
+        return new TopLevelDirectory(new Map(Object.entries(topLevelAliases)), reader, log);
+      },
+    },
+    {
+      provide: NameService,
+      inject: [SETTINGS, EnsClient, ProfileResolver, AliasNames, TopLevelDirectory],
+      useFactory: (
+        { names }: Settings,
+        ens: EnsClient,
+        profiles: ProfileResolver,
+        aliases: AliasNames,
+        directory: TopLevelDirectory,
+      ) =>
+        new NameService({
+          rootName: normaliseName(names.root),
+          ens,
+          profiles,
+          aliases,
+          topLevel: () => directory.current,
+        }),
+    },
+    {
+      provide: CcipReadService,
+      inject: [SETTINGS, SECRETS, CLOCK, NameService],
+      useFactory: ({ ccipRead }: Settings, { rootSecret }: Secrets, clock: Clock, names: NameService) =>
+        new CcipReadService({
+          sources: [{ find: (name) => names.localRecords(name) }],
+          signer: new AnswerSigner({ privateKeys: [ccipSignerKey(rootSecret)], form: ccipRead.digest }),
+          resolvers: ccipRead.resolvers as readonly string[] as readonly EthAddress[],
+          clock,
+          validitySeconds: ccipRead.validitySeconds,
+        }),
+    },
+  ],
+  exports: [EnsClient, ProfileResolver, AliasNames, TopLevelDirectory, NameService],
+})
+export class NamingModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly directory: TopLevelDirectory,
+    private readonly ens: EnsClient,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.directory.start();
+  }
+
+  onApplicationShutdown(): void {
+    this.directory.stop();
+    this.ens.close();
+  }
+}

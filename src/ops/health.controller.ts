@@ -1,0 +1,39 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
+import { Probes, type Probe } from './probes.js';
+
+const PROBE_MS = 5_000;
+
+@ApiTags('operation')
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly probes: Probes,
+  ) {}
+
+  /** The process runs. Restart it when this fails. */
+  @Get('live')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** Everything it depends on answers. Send it no traffic while this fails. */
+  @Get('ready')
+  @HealthCheck()
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check(this.probes.all().map((probe) => () => this.#indicate(probe)));
+  }
+
+  async #indicate(probe: Probe) {
+    const session = this.indicators.check(probe.name);
+    const late = new Promise<{ up: boolean; detail: string }>((resolve) => {
+      setTimeout(() => resolve({ up: false, detail: 'no answer in time' }), PROBE_MS).unref();
+    });
+    const failed = () => ({ up: false, detail: 'failed' });
+    const { up, detail } = await Promise.race([probe.check().catch(failed), late]);
+    return up ? session.up() : session.down({ detail });
+  }
+}

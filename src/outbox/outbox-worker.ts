@@ -1,0 +1,220 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayError, errorCode, isRetryable } from '../common/errors.js';
+import type { EventLog } from '../ops/event-log.js';
+import type { Database, Tx } from '../storage/database.js';
+import { StorageUnavailableError } from '../storage/errors.js';
+import { ChannelListener } from './channel-listener.js';
+import { LeaseLostError, UnknownKindError } from './errors.js';
+import {
+  assertHeld,
+  buryItem,
+  claimDue,
+  finishItem,
+  hasExpired,
+  postponeItem,
+  renewLeases,
+  type LeasedItem,
+} from './leases.js';
+import type { Outbox } from './outbox.js';
+import { nextDelaySeconds, type RetryPolicy } from './retry-policy.js';
+import { Wake } from './wake.js';
+
+export type ClaimedItem = Pick<LeasedItem, 'kind' | 'ref' | 'attempt' | 'createdAt' | 'expiresAt'>;
+
+export interface Claim extends ClaimedItem {
+  /**
+   * Runs `work` in a transaction that commits only while this claim still holds the item.
+   * @throws LeaseLostError if somebody took it over, or it is settled
+   */
+  commit<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
+/** Delivers one kind of items. It may be called again for an item it has delivered: running twice changes nothing. */
+export interface ItemHandler {
+  /**
+   * Delivers. Resolves with what is to be written in the transaction that removes the item, or with nothing; that may
+   * run again after a rollback. A retryable error means back-off; one that is not, or any once `expiresAt` has passed,
+   * is permanent.
+   */
+  handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void>;
+  /** In the transaction that moves the item to the dead letters: records the state, enqueues the notice. */
+  fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void>;
+}
+
+export interface OutboxWorkerOptions {
+  readonly db: Database;
+  readonly outbox: Outbox;
+  /** By kind. */
+  readonly handlers: ReadonlyMap<string, ItemHandler>;
+  readonly policyOf: (network: string) => RetryPolicy;
+  /** How many pairs are worked on at once. */
+  readonly concurrency: number;
+  /** How long a pair stays with a worker that fell silent. */
+  readonly leaseSeconds: number;
+  /** How late a due retry, a lapsed lease or a lost notification is noticed. */
+  readonly pollSeconds: number;
+  readonly log: EventLog;
+  readonly random?: () => number;
+}
+
+const RENEWALS_PER_LEASE = 3;
+const SETTLE_TRIES = 5;
+const SETTLE_PAUSE_MS = 100;
+
+/**
+ * Empties the queue: strictly in order and one at a time inside a pair, many pairs at once. Several workers, in one
+ * process or many, share one queue.
+ */
+export class OutboxWorker {
+  readonly #wake = new Wake();
+  readonly #stopped = new Wake();
+  readonly #running = new Map<LeasedItem, Promise<void>>();
+  readonly #listener: ChannelListener;
+  #stopping = false;
+  #claiming: Promise<void> = Promise.resolve();
+  #renewing: Promise<void> = Promise.resolve();
+  #renews = false;
+
+  constructor(private readonly options: OutboxWorkerOptions) {
+    const { db, outbox, log } = options;
+    this.#listener = new ChannelListener(db, outbox.channel, () => this.wake(), log);
+  }
+
+  async start(): Promise<void> {
+    this.#listener.start();
+    this.#renews = true;
+    this.#renewing = this.#renewUntilStopped();
+    this.#claiming = this.#claimUntilStopped();
+  }
+
+  /** Claims nothing more and waits for the handlers under way, for one lease at most; leases free what is left then. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake.raise();
+    await this.#claiming;
+    await this.#drain();
+    this.#renews = false;
+    this.#stopped.raise();
+    await Promise.all([this.#renewing, this.#listener.stop()]);
+  }
+
+  /** Looks for due pairs now instead of at the next poll. */
+  wake(): void {
+    this.#wake.raise();
+  }
+
+  async #claimUntilStopped(): Promise<void> {
+    while (!this.#stopping) {
+      await this.#claim();
+      await this.#wake.wait(this.options.pollSeconds * 1_000);
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const { db, concurrency, leaseSeconds, log } = this.options;
+    const limit = concurrency - this.#running.size;
+    if (limit === 0) return;
+    const except = [...this.#running.keys()].map(({ headId }) => headId);
+    try {
+      const items = await claimDue(db, { limit, leaseSeconds, except });
+      for (const item of items) this.#running.set(item, this.#run(item));
+    } catch (error) {
+      log.warn('outbox.claim-failed', { code: errorCode(error) });
+    }
+  }
+
+  async #renewUntilStopped(): Promise<void> {
+    const { db, leaseSeconds, log } = this.options;
+    while (this.#renews) {
+      await this.#stopped.wait((leaseSeconds * 1_000) / RENEWALS_PER_LEASE);
+      if (this.#running.size === 0) continue;
+      await renewLeases(db, [...this.#running.keys()], leaseSeconds).catch((error: unknown) =>
+        log.warn('outbox.renew-failed', { code: errorCode(error) }),
+      );
+    }
+  }
+
+  async #drain(): Promise<void> {
+    const late = delay(this.options.leaseSeconds * 1_000, undefined, { ref: false });
+    await Promise.race([Promise.all(this.#running.values()), late]);
+  }
+
+  /** Never rejects: what could not be written down is left to the lease. */
+  async #run(item: LeasedItem): Promise<void> {
+    try {
+      await this.#process(item);
+    } catch (error) {
+      const { ref: id, network, attempt } = item;
+      this.options.log.warn('outbox.left-to-lease', { id, network, attempt, code: errorCode(error) });
+    } finally {
+      this.#running.delete(item);
+      this.#wake.raise();
+    }
+  }
+
+  async #process(item: LeasedItem): Promise<void> {
+    try {
+      const record = await this.#handle(item);
+      await this.#settle(async (tx) => {
+        await record?.(tx);
+        await finishItem(tx, item);
+      });
+    } catch (error) {
+      if (error instanceof LeaseLostError) throw error;
+      await this.#processFailure(item, error);
+    }
+  }
+
+  async #handle(item: LeasedItem): Promise<((tx: Tx) => Promise<void>) | void> {
+    const handler = this.options.handlers.get(item.kind);
+    if (!handler) throw new UnknownKindError({ kind: item.kind });
+    const commit: Claim['commit'] = (work) =>
+      this.options.db.transaction(async (tx) => {
+        const result = await work(tx);
+        await assertHeld(tx, item);
+        return result;
+      });
+    return handler.handle({ ...item, commit });
+  }
+
+  async #processFailure(item: LeasedItem, error: unknown): Promise<void> {
+    this.#logFailure(item, error);
+    try {
+      await this.#settle((tx) => this.#recordFailure(tx, item, error));
+    } catch (failure) {
+      if (failure instanceof LeaseLostError) throw failure;
+      this.#logFailure(item, failure);
+      await this.#settle((tx) => this.#postpone(tx, item, failure)); // the handler's `fail` threw: it has to run again
+    }
+  }
+
+  async #recordFailure(tx: Tx, item: LeasedItem, error: unknown): Promise<void> {
+    const permanent = !isRetryable(error) || (await hasExpired(tx, item));
+    if (!permanent) return this.#postpone(tx, item, error);
+    await this.options.handlers.get(item.kind)?.fail(tx, item, error);
+    await buryItem(tx, item, errorCode(error));
+  }
+
+  async #postpone(tx: Tx, item: LeasedItem, error: unknown): Promise<void> {
+    const { policyOf, random = Math.random } = this.options;
+    await postponeItem(tx, item, errorCode(error), nextDelaySeconds(policyOf(item.network), item.attempt, random()));
+  }
+
+  /** Outlives a short outage of the database: until the end is written, the far side may get the same message again. */
+  async #settle(work: (tx: Tx) => Promise<void>): Promise<void> {
+    for (let pauseMs = SETTLE_PAUSE_MS, left = SETTLE_TRIES - 1; ; pauseMs *= 2, left -= 1) {
+      try {
+        return await this.options.db.transaction(work);
+      } catch (error) {
+        if (left === 0 || !(error instanceof StorageUnavailableError)) throw error;
+        await delay(pauseMs);
+      }
+    }
+  }
+
+  #logFailure({ ref: id, network, attempt }: LeasedItem, error: unknown): void {
+    const fields = { id, network, attempt, code: errorCode(error) };
+    if (error instanceof GatewayError) this.options.log.warn('outbox.failed', fields);
+    else this.options.log.error('outbox.failed', fields, error);
+  }
+}

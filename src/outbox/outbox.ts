@@ -1,0 +1,143 @@
+import type { Queryable, Tx } from '../storage/database.js';
+
+export interface OutboxEntry {
+  /** Keyed hash of (sender, receiver): order is kept among entries of one pair, never across pairs. */
+  readonly pairKey: Uint8Array;
+  readonly network: string;
+  /** Keyed hash of where the pair's messages go: a mail domain, a homeserver, a delivery service. */
+  readonly destinationKey: Uint8Array;
+  /** Which handler delivers it. */
+  readonly kind: string;
+  /** UUID of the message row. The queue holds ids, never content. */
+  readonly ref: string;
+  readonly expiresInSeconds: number;
+}
+
+/** An item that failed for good. Its pair went on without it; an operator may retry or discard it. */
+export interface DeadLetter {
+  readonly ref: string;
+  readonly network: string;
+  readonly kind: string;
+  /** Of the last error. */
+  readonly code: string;
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly diedAt: Date;
+}
+
+export interface OutboxStatus {
+  readonly state: 'waiting' | 'dead';
+  /** Attempts that ended so far. */
+  readonly attempt: number;
+  /** When the pair is due next, null for a dead item. A pair due in the past is being worked on, or about to be. */
+  readonly nextAt: Date | null;
+  /** Of the last attempt's error. */
+  readonly lastCode: string | null;
+  /** When it was put into the queue, or put back by an operator. */
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+export interface OutboxCounts {
+  readonly waiting: number;
+  readonly dead: number;
+  /** Age of the oldest waiting item, 0 if there is none. */
+  readonly oldestSeconds: number;
+}
+
+/** The durable queue as seen by those who fill it and those who look after it; OutboxWorker empties it. */
+export class Outbox {
+  /** What workers LISTEN to. Channels are shared by a whole PostgreSQL database, hence the schema. */
+  readonly channel: string;
+
+  constructor(schema: string) {
+    this.channel = `outbox/${schema}`;
+  }
+
+  /**
+   * Puts an entry behind the others of its pair, in the transaction of the state change that it follows from. The pair
+   * stays locked until that transaction ends: enqueue last, and order of commit is order of delivery.
+   */
+  async enqueue(tx: Tx, entry: OutboxEntry): Promise<void> {
+    const { headId, seq } = await lockedHead(tx, entry);
+    await tx.query(
+      `INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at)
+       VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
+      [headId, seq, entry.kind, entry.ref, entry.expiresInSeconds],
+      'outbox_enqueue',
+    );
+    await this.#announce(tx);
+  }
+
+  /** Newest first. */
+  async deadLetters(db: Queryable, limit = 100): Promise<DeadLetter[]> {
+    return db.query<DeadLetter>(
+      `SELECT d.ref, h.network, d.kind, d.code, d.attempts, d.created_at AS "createdAt", d.died_at AS "diedAt"
+       FROM outbox_dead d JOIN outbox_head h ON h.id = d.head_id ORDER BY d.died_at DESC LIMIT $1`,
+      [limit],
+    );
+  }
+
+  /**
+   * Puts a dead letter back at its old place, before its successors, due now and with its whole lifetime again.
+   * @returns false if there is no such dead letter
+   */
+  async retry(tx: Tx, ref: string): Promise<boolean> {
+    const revived = await tx.query(
+      `WITH dead AS (DELETE FROM outbox_dead WHERE ref = $1 RETURNING *), revived AS (
+         INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at)
+         SELECT head_id, seq, kind, ref, now() + (expires_at - created_at) FROM dead RETURNING head_id
+       ) UPDATE outbox_head SET next_at = now() FROM revived WHERE id = revived.head_id RETURNING id`,
+      [ref],
+    );
+    if (revived.length > 0) await this.#announce(tx);
+    return revived.length > 0;
+  }
+
+  /** Deletes a dead letter. @returns false if there is no such dead letter */
+  async discard(tx: Tx, ref: string): Promise<boolean> {
+    const gone = await tx.query('DELETE FROM outbox_dead WHERE ref = $1 RETURNING ref', [ref]);
+    return gone.length > 0;
+  }
+
+  async counts(db: Queryable): Promise<OutboxCounts> {
+    const [counts] = await db.query<{ waiting: number; dead: number; oldestSeconds: number }>(
+      `SELECT count(*)::int AS waiting, (SELECT count(*)::int FROM outbox_dead) AS dead,
+         coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "oldestSeconds" FROM outbox_item`,
+    );
+    return counts!;
+  }
+
+  /** Null if the queue does not know the message: it is delivered, was discarded, or was never here. */
+  async statusOf(db: Queryable, ref: string): Promise<OutboxStatus | null> {
+    const [status] = await db.query<{ [Field in keyof OutboxStatus]: OutboxStatus[Field] }>(
+      `SELECT 'waiting' AS state, i.attempts AS attempt, h.next_at AS "nextAt", i.last_code AS "lastCode",
+         i.created_at AS "createdAt", i.expires_at AS "expiresAt"
+       FROM outbox_item i JOIN outbox_head h ON h.id = i.head_id WHERE i.ref = $1
+       UNION ALL SELECT 'dead', attempts, NULL, code, created_at, expires_at FROM outbox_dead WHERE ref = $1`,
+      [ref],
+    );
+    return status ?? null;
+  }
+
+  /**
+   * Always, even if the pair is due already: a worker may just have skipped it, since this transaction has it locked.
+   * PostgreSQL delivers it after the commit, and drops what is announced twice in one transaction.
+   */
+  async #announce(tx: Tx): Promise<void> {
+    await tx.query('SELECT pg_notify($1, $2)', [this.channel, ''], 'outbox_announce');
+  }
+}
+
+/** Locks the pair's head before the sequence number is taken: a number drawn first could be committed second. */
+async function lockedHead(tx: Tx, entry: OutboxEntry): Promise<{ headId: string; seq: string }> {
+  const [head] = await tx.query<{ headId: string; seq: string }>(
+    `INSERT INTO outbox_head AS head (pair_key, network, destination_key, last_seq, next_at) VALUES ($1, $2, $3, 1, now())
+     ON CONFLICT (pair_key) DO UPDATE SET last_seq = head.last_seq + 1, next_at = coalesce(head.next_at, now()),
+       destination_key = excluded.destination_key
+     RETURNING id AS "headId", last_seq AS seq`,
+    [entry.pairKey, entry.network, entry.destinationKey],
+    'outbox_head',
+  );
+  return head!;
+}

@@ -1,0 +1,33 @@
+import type { Queryable, Tx } from '../storage/database.js';
+
+/** `ref` is that of whoever came first. */
+export type SeenBefore = { readonly first: true } | { readonly first: false; readonly ref: string };
+
+/**
+ * Records a key, unless it is recorded already and has not expired. With the same key in two open transactions the
+ * second waits until the first ends: it sees what the first committed, or is the first itself after a rollback.
+ */
+export async function rememberOnce(tx: Tx, key: Uint8Array, ref: string, ttlSeconds: number): Promise<SeenBefore> {
+  const [recorded] = await tx.query(
+    `INSERT INTO seen (key, ref, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))
+     ON CONFLICT (key) DO UPDATE SET ref = excluded.ref, expires_at = excluded.expires_at WHERE seen.expires_at <= now()
+     RETURNING key`,
+    [key, ref, ttlSeconds],
+    'seen_remember',
+  );
+  if (recorded) return { first: true };
+  // The conflict has locked the row, so it is still there; a new statement sees it even if it was committed just now.
+  const [earlier] = await tx.query<{ ref: string }>('SELECT ref FROM seen WHERE key = $1', [key], 'seen_ref');
+  return { first: false, ref: earlier!.ref };
+}
+
+/** Deletes up to `limit` expired keys, oldest first, and returns how many. */
+export async function purgeSeen(db: Queryable, limit: number): Promise<number> {
+  const gone = await db.query(
+    `DELETE FROM seen WHERE key IN (
+       SELECT key FROM seen WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+     ) RETURNING 1`,
+    [limit],
+  );
+  return gone.length;
+}

@@ -1,0 +1,27 @@
+// The public face of the protocol (package export `dm3-gateway/protocol`).
+export * from './crypto/errors.js';
+export * from './crypto/keys.js';
+export { createNobleProvider } from './crypto/noble.js';
+export { decryptText, encryptText, openText, payloadLength, sealText } from './crypto/payload.js';
+export type * from './crypto/provider.js';
+export { signText, verifyText } from './crypto/signature.js';
+export { createSodiumProvider } from './crypto/sodium.js';
+export { fromBase64, toBase64 } from './encoding/base64.js';
+export * from './encoding/errors.js';
+export { fromHex, parseHash, toHex } from './encoding/hex.js';
+export { sha256Text, stringify } from './encoding/stringify.js';
+export * from './envelope/envelope.js';
+export * from './envelope/errors.js';
+export * from './envelope/message.js';
+export * from './envelope/postmark.js';
+export * from './json-rpc/errors.js';
+export * from './json-rpc/json-rpc.js';
+export * from './profile/claims.js';
+export * from './profile/delivery-service-profile.js';
+export * from './profile/errors.js';
+export * from './profile/extension.js';
+export * from './profile/profile-link.js';
+export * from './profile/properties.js';
+export type { PublicKeys } from './profile/public-key.js';
+export * from './profile/record.js';
+export * from './profile/user-profile.js';

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { ENCRYPTION_SCHEME } from '../envelope/envelope.js';
+import { MESSAGE_TYPES, type MessageType } from '../envelope/message.js';
+import { parseShape } from '../encoding/json.js';
+import { stringify } from '../encoding/stringify.js';
+import { MalformedCapabilitiesError } from './errors.js';
+
+/** What an account can read (dm3 MTP: profile extension). */
+export interface ProfileExtension {
+  readonly encryptionSchemes: readonly string[];
+  readonly supportedMessageTypes: readonly MessageType[];
+}
+
+/** Positive list and names by the specification; negative list and `encryptionAlgorithm` by the clients. */
+const schema = z.object({
+  encryptionScheme: z.union([z.string(), z.array(z.string())]).optional(),
+  encryptionAlgorithm: z.array(z.string()).optional(),
+  supportedMessageTypes: z.array(z.string()).optional(),
+  notSupportedMessageTypes: z.array(z.string()).optional(),
+});
+
+/**
+ * Reads the result of `dm3_getProfileExtension` in either spelling.
+ * @param value JSON text (what clients expect), or the object itself.
+ * @throws MalformedCapabilitiesError
+ */
+export function parseProfileExtension(value: unknown): ProfileExtension {
+  const wire = parseShape(schema, value, (reason, cause) => new MalformedCapabilitiesError({ reason, cause }));
+  return {
+    encryptionSchemes: [wire.encryptionScheme ?? wire.encryptionAlgorithm ?? ENCRYPTION_SCHEME].flat(),
+    supportedMessageTypes: MESSAGE_TYPES.filter((type) => isSupported(wire, type)),
+  };
+}
+
+/** The result of `dm3_getProfileExtension`: a JSON string with both spellings in it. */
+export function profileExtensionResult({ encryptionSchemes, supportedMessageTypes }: ProfileExtension): string {
+  return stringify({
+    encryptionScheme: encryptionSchemes,
+    encryptionAlgorithm: encryptionSchemes,
+    supportedMessageTypes,
+    notSupportedMessageTypes: MESSAGE_TYPES.filter((type) => !supportedMessageTypes.includes(type)),
+  });
+}
+
+function isSupported(wire: z.infer<typeof schema>, type: MessageType): boolean {
+  if (wire.supportedMessageTypes !== undefined) return wire.supportedMessageTypes.includes(type);
+  const refused = wire.notSupportedMessageTypes ?? [];
+  // The reference service refuses NEW for everybody by mistake, and its clients ignore that.
+  return refused.includes('NEW') || !refused.includes(type);
+}

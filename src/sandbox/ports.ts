@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { GatewayError } from '../common/errors.js';
+import { waitUntil } from './processes.js';
+
+/** Everything of the sandbox listens here and nowhere else. */
+export const LOOPBACK = '127.0.0.1';
+
+export interface SandboxPorts {
+  readonly http: number;
+  readonly admin: number;
+  readonly smtp: number;
+  readonly chain: number;
+  readonly capturedMail: number;
+  readonly capturedSmtp: number;
+}
+
+/** Order is offset from the base; the text is how people know the port. */
+const USES: Readonly<Record<keyof SandboxPorts, string>> = {
+  http: 'HTTP',
+  admin: 'admin',
+  smtp: 'SMTP',
+  chain: 'chain',
+  capturedMail: 'captured mail',
+  capturedSmtp: 'capturing SMTP',
+};
+
+export class PortBusyError extends GatewayError {
+  constructor({ port, use }: { port: number; use: string }) {
+    const message = `Port ${port} (${use}) is in use; free it or choose others with --port-base N.`;
+    super({ code: 'PORT_BUSY', kind: 'unavailable', message, retryable: true, facts: { port, use } });
+  }
+}
+
+export class PortBaseError extends GatewayError {
+  constructor({ base, highest }: { base: number; highest: number }) {
+    const message = `Port base ${base} does not do; choose a whole number from 1024 to ${highest} with --port-base N.`;
+    super({ code: 'PORT_BASE_INVALID', kind: 'invalid-input', message, facts: { base } });
+  }
+}
+
+/**
+ * The sandbox's ports: `base` for HTTP, then one after the other. All are free at this moment.
+ * @throws PortBaseError, PortBusyError
+ */
+export async function choosePorts({ base }: { base: number }): Promise<SandboxPorts> {
+  const names = Object.keys(USES) as (keyof SandboxPorts)[];
+  const highest = 65_536 - names.length;
+  if (!Number.isInteger(base) || base < 1024 || base > highest) throw new PortBaseError({ base, highest });
+  for (const [offset, name] of names.entries()) await requireFreePort({ port: base + offset, use: USES[name] });
+  return Object.fromEntries(names.map((name, offset) => [name, base + offset])) as unknown as SandboxPorts;
+}
+
+/** Waits up to `patienceMs` for the port. @throws PortBusyError */
+export async function requireFreePort({ port, use, patienceMs = 0 }: PortRequirement): Promise<void> {
+  if (!(await waitUntil(() => isFree(port), patienceMs))) throw new PortBusyError({ port, use });
+}
+
+interface PortRequirement {
+  readonly port: number;
+  /** How people know the port, for the error. */
+  readonly use: string;
+  readonly patienceMs?: number;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    await listenOnce(port);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
+}
+
+/** A port that nobody uses right now, chosen by the system. */
+export function freePort(): Promise<number> {
+  return listenOnce(0);
+}
+
+async function listenOnce(port: number): Promise<number> {
+  const server = net.createServer().listen(port, LOOPBACK);
+  await once(server, 'listening');
+  const chosen = (server.address() as AddressInfo).port;
+  server.close();
+  await once(server, 'close');
+  return chosen;
+}

@@ -1,0 +1,35 @@
+import { GatewayError } from '../common/errors.js';
+
+/** The database cannot be reached or is shutting down, or two transactions collided: the same call may work later. */
+export class StorageUnavailableError extends GatewayError {
+  constructor({ cause }: { cause: unknown }) {
+    const message = 'The database cannot take this right now; try again in a moment.';
+    super({ code: 'STORAGE_UNAVAILABLE', kind: 'unavailable', message, retryable: true, cause });
+  }
+}
+
+/** A sealed column does not open: wrong storage key, another row's bytes, or damage. */
+export class SealBrokenError extends GatewayError {
+  constructor({ reason, cause }: { reason: string; cause?: unknown }) {
+    super({ code: 'SEAL_BROKEN', kind: 'internal', message: `A sealed column does not open: ${reason}.`, cause });
+  }
+}
+
+/** SQLSTATE classes and codes that pass by themselves: connection, resources, operator intervention, collisions. */
+const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014)/;
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH']);
+
+/** Turns what pg and TypeORM throw into a named error; a fault of ours (bad SQL, broken constraint) stays as it is. */
+export function storageError(error: unknown): unknown {
+  const code = sqlState(error);
+  if (code !== undefined && (PASSING.test(code) || NETWORK.has(code))) return new StorageUnavailableError({ cause: error });
+  const text = error instanceof Error ? error.message : '';
+  const lost = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after calling end/.test(text);
+  return lost ? new StorageUnavailableError({ cause: error }) : error;
+}
+
+/** SQLSTATE or errno of a database error, wherever the driver put it. */
+export function sqlState(error: unknown): string | undefined {
+  const { code, driverError } = (error ?? {}) as { code?: string; driverError?: { code?: string } };
+  return driverError?.code ?? code;
+}

@@ -1,0 +1,101 @@
+import { createHmac, hkdfSync } from 'node:crypto';
+import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
+import { SealBrokenError } from './errors.js';
+
+/** Which row and column a sealed value belongs to: bytes moved to another place do not open. */
+export interface SealPlace {
+  readonly table: string;
+  readonly column: string;
+  readonly row: string;
+}
+
+export interface StorageKey {
+  /** 1 to 255, stored with every sealed value. */
+  readonly id: number;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+const VERSION = 1;
+const NONCE_BYTES = 24;
+const HEADER_BYTES = 2;
+
+/**
+ * Authenticated encryption for columns with content, and keyed hashes for looking rows up by what they must not show.
+ * Sealed value: version (1) ‖ key id (1) ‖ nonce (24) ‖ XChaCha20-Poly1305 ciphertext and tag, with the place as
+ * associated data. Keys come from outside the database; the first storage key seals, all of them open.
+ */
+export class Sealer {
+  readonly #keys: ReadonlyMap<number, Uint8Array>;
+  readonly #active: StorageKey;
+  readonly #hashKey: Uint8Array;
+
+  constructor(
+    private readonly crypto: CryptoProvider,
+    private readonly random: RandomBytes,
+    secrets: { storageKeys: readonly [StorageKey, ...StorageKey[]]; rootSecret: Uint8Array },
+  ) {
+    this.#active = secrets.storageKeys[0];
+    this.#keys = new Map(secrets.storageKeys.map(({ id, key }) => [id, key]));
+    this.#hashKey = deriveKey(secrets.rootSecret, 'keyed hashes');
+  }
+
+  seal(place: SealPlace, plain: Uint8Array): Buffer {
+    const nonce = this.random(NONCE_BYTES);
+    const sealed = this.crypto.xchachaSeal(this.#active.key, nonce, plain, associatedData(place));
+    return Buffer.concat([Uint8Array.of(VERSION, this.#active.id), nonce, sealed]);
+  }
+
+  /** @throws SealBrokenError */
+  open(place: SealPlace, sealed: Uint8Array): Uint8Array {
+    const key = this.#keyOf(sealed);
+    const nonce = sealed.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+    try {
+      return this.crypto.xchachaOpen(key, nonce, sealed.subarray(HEADER_BYTES + NONCE_BYTES), associatedData(place));
+    } catch (cause) {
+      throw new SealBrokenError({ reason: 'its bytes are damaged, or belong to another row or key', cause });
+    }
+  }
+
+  sealJson(place: SealPlace, value: unknown): Buffer {
+    return this.seal(place, Buffer.from(JSON.stringify(value)));
+  }
+
+  /** @throws SealBrokenError */
+  openJson<T>(place: SealPlace, sealed: Uint8Array): T {
+    return JSON.parse(Buffer.from(this.open(place, sealed)).toString('utf8')) as T;
+  }
+
+  /**
+   * HMAC-SHA-256 over the parts, each with its length, so that no two lists of parts collide. `domain` keeps one use's
+   * hashes from meaning anything in another.
+   */
+  keyedHash(domain: string, ...parts: readonly (string | Uint8Array)[]): Buffer {
+    const mac = createHmac('sha256', this.#hashKey);
+    for (const part of [domain, ...parts]) {
+      const bytes = typeof part === 'string' ? Buffer.from(part) : part;
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(bytes.length);
+      mac.update(length).update(bytes);
+    }
+    return mac.digest();
+  }
+
+  #keyOf(sealed: Uint8Array): Uint8Array {
+    if (sealed[0] !== VERSION || sealed.length < HEADER_BYTES + NONCE_BYTES) {
+      throw new SealBrokenError({ reason: 'it is not in a form this version knows' });
+    }
+    const key = this.#keys.get(sealed[1]!);
+    if (!key) throw new SealBrokenError({ reason: `storage key ${sealed[1]} is not among the configured keys` });
+    return key;
+  }
+}
+
+/** 32 bytes for one purpose out of the root secret (RFC 5869); the purpose is part of the derivation. */
+export function deriveKey(rootSecret: Uint8Array, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', rootSecret, Buffer.alloc(0), `dm3-gateway ${purpose}`, 32));
+}
+
+function associatedData({ table, column, row }: SealPlace): Uint8Array {
+  return Buffer.from(JSON.stringify([table, column, row]));
+}

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { Client, escapeIdentifier } from 'pg';
+import type { DatabaseOptions } from '../../src/storage/database.js';
+
+export interface TestSchema {
+  readonly options: DatabaseOptions;
+  /** Deletes it with everything in it. */
+  drop(): Promise<void>;
+}
+
+/** A new, empty schema in the run's PostgreSQL (global-setup.js), so that suites do not see each other. */
+export async function createTestSchema(name = 'test'): Promise<TestSchema> {
+  const schema = `${name}_${randomBytes(6).toString('hex')}`;
+  await execute(`CREATE SCHEMA ${escapeIdentifier(schema)}`);
+  const drop = () => execute(`DROP SCHEMA IF EXISTS ${escapeIdentifier(schema)} CASCADE`);
+  return { options: { ...server(), schema, poolSize: 5 }, drop };
+}
+
+function server() {
+  const { TEST_PG_HOST, TEST_PG_PORT, TEST_PG_USER, TEST_PG_PASSWORD, TEST_PG_DATABASE } = process.env;
+  const [host, user, password, database] = [TEST_PG_HOST!, TEST_PG_USER!, TEST_PG_PASSWORD!, TEST_PG_DATABASE!];
+  return { host, port: Number(TEST_PG_PORT), user, password, database };
+}
+
+async function execute(sql: string): Promise<void> {
+  const client = new Client(server());
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+}

@@ -1,0 +1,19 @@
+// Programs from the system that some end-to-end tests talk to. Without them those tests are named as not run.
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** Debian keeps servers' tools out of an ordinary user's PATH. */
+const FOLDERS = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'];
+
+function peer(program, debianPackage) {
+  const find = () => FOLDERS.map((folder) => path.join(folder, program)).find((file) => fs.existsSync(file)) ?? null;
+  return { name: program, install: `apt-get install ${debianPackage}`, find, probe: () => find() !== null };
+}
+
+export const PEERS = {
+  swaks: peer('swaks', 'swaks'),
+  'smtp-source': peer('smtp-source', 'postfix'),
+};
+
+/** Part of the name of every test that needs the peer: scripts/test.mjs tells by it what was not run. */
+export const needs = (name) => `(needs ${name})`;
