@@ -20,7 +20,16 @@ module.exports = {
     only('outbox-below', 'outbox', ['common', 'storage', 'config', 'ops']),
     only('naming-below', 'naming', ['common', 'protocol', 'storage', 'config', 'ops']),
     only('delivery-below', 'delivery', ['common', 'protocol', 'storage', 'outbox', 'naming', 'config', 'ops']),
-    only('gateway-below', 'gateway', ['common', 'protocol', 'storage', 'outbox', 'naming', 'delivery', 'config', 'ops']),
+    only('gateway-below', 'gateway', [
+      'common',
+      'protocol',
+      'storage',
+      'outbox',
+      'naming',
+      'delivery',
+      'config',
+      'ops',
+    ]),
     ...['email'].map((name) =>
       only(`adapter-${name}-sees-only-the-port`, `adapters/${name}`, ['common', 'gateway/adapter', 'config', 'ops']),
     ),
@@ -28,7 +37,10 @@ module.exports = {
       name: 'protocol-does-no-io',
       severity: 'error',
       from: from('protocol', { pathNot: '\\.spec\\.ts$' }),
-      to: { path: '^node_modules/|^node:', pathNot: 'node_modules/(@noble|sodium-native|hash-wasm|safe-stable-stringify|zod)' },
+      to: {
+        path: '^node_modules/|^node:',
+        pathNot: 'node_modules/(@noble|sodium-native|hash-wasm|safe-stable-stringify|zod)',
+      },
     },
     {
       name: 'no-core-modules-in-protocol',
@@ -40,7 +52,7 @@ module.exports = {
       name: 'only-env-reads-the-environment',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(config|cli|main)' },
-      to: { path: '^src/config/env\\.ts$' },
+      to: { path: '^src/config/env\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'no-tests-in-the-product',
@@ -48,13 +60,21 @@ module.exports = {
       from: { path: '^src/', pathNot: '\\.spec\\.ts$' },
       to: { path: '(^test/|\\.spec\\.ts$)' },
     },
-    { name: 'not-to-dev-dependencies', severity: 'error', from: { path: '^src/', pathNot: '\\.spec\\.ts$|^src/naming/contracts/build' }, to: { dependencyTypes: ['npm-dev'] } },
+    {
+      name: 'not-to-dev-dependencies',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '\\.spec\\.ts$|^src/naming/contracts/build' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
     moduleSystems: ['es6', 'cjs'],
   },
 };

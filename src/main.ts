@@ -82,4 +82,3 @@ async function createApp(runtime: Runtime): Promise<NestFastifyApplication> {
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document));
   return app;
 }
-

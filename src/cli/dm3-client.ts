@@ -10,7 +10,13 @@ import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { signText } from '../protocol/crypto/signature.js';
 import { stringify } from '../protocol/encoding/stringify.js';
 import { buildEnvelope } from '../protocol/envelope/envelope.js';
-import { messageHash, parseMessage, signMessage, verifyMessage, type Dm3Message } from '../protocol/envelope/message.js';
+import {
+  messageHash,
+  parseMessage,
+  signMessage,
+  verifyMessage,
+  type Dm3Message,
+} from '../protocol/envelope/message.js';
 import { arrivalOf, openPostmark, type ProcessedEnvelope } from '../protocol/envelope/postmark.js';
 import { errorOf, rpcRequest } from '../protocol/json-rpc/json-rpc.js';
 import { createPerson, type Person } from '../sandbox/people.js';
@@ -76,7 +82,10 @@ export class Dm3Client {
 
   async acknowledge(messages: readonly ReceivedMessage[]): Promise<void> {
     const token = await this.#login();
-    const acknowledgements = messages.map(({ hash, message }) => ({ contactAddress: message.metadata.from, messageHash: hash }));
+    const acknowledgements = messages.map(({ hash, message }) => ({
+      contactAddress: message.metadata.from,
+      messageHash: hash,
+    }));
     await this.#post(`delivery/messages/${this.#me.name}/syncAcknowledgements`, { acknowledgements }, token);
   }
 
@@ -151,7 +160,8 @@ export class Dm3Client {
       body: json === undefined ? undefined : JSON.stringify(json),
     });
     const text = await response.text();
-    if (!response.ok) throw new ClientError({ reason: errorOf(text)?.message ?? `The delivery service answered ${response.status}.` });
+    if (!response.ok)
+      throw new ClientError({ reason: errorOf(text)?.message ?? `The delivery service answered ${response.status}.` });
     return text === '' ? null : JSON.parse(text);
   }
 }

@@ -27,7 +27,9 @@ async function run(name: string, { data, ack, json }: Options): Promise<void> {
   const client = new Dm3Client(await createSodiumProvider(), readSandboxFile(data), name);
   try {
     const messages = await client.inbox();
-    console.log(json ? JSON.stringify(messages, null, 2) : messages.map(show).join('\n') || `Nothing waits for ${name}.`);
+    console.log(
+      json ? JSON.stringify(messages, null, 2) : messages.map(show).join('\n') || `Nothing waits for ${name}.`,
+    );
     if (ack && messages.length > 0) await client.acknowledge(messages);
   } finally {
     client.close();
@@ -36,7 +38,9 @@ async function run(name: string, { data, ack, json }: Options): Promise<void> {
 
 function show({ message, arrivedAt, verified, hash }: ReceivedMessage): string {
   const { from, type, referenceMessageHash } = message.metadata;
-  const files = attachmentsOf(message).map(({ name, data }) => `  [attachment: ${name ?? 'without a name'}, ${size(data.length)}]`);
+  const files = attachmentsOf(message).map(
+    ({ name, data }) => `  [attachment: ${name ?? 'without a name'}, ${size(data.length)}]`,
+  );
   return [
     `${new Date(arrivedAt).toLocaleString()}  ${type}  from ${from}  ${verified ? '(signature verified)' : '(NOT VERIFIED)'}`,
     `  ${hash}${referenceMessageHash ? `  answers ${referenceMessageHash}` : ''}`,

@@ -37,7 +37,9 @@ export function initCommand(): Command {
 async function run({ dir, root, mailDomain, url, force }: Options): Promise<void> {
   const file = path.join(dir, 'gateway.yaml');
   if (fs.existsSync(file) && !force) {
-    throw new ConfigError({ message: `${shown(file)} is there already; --force overwrites it, --dir writes elsewhere.` });
+    throw new ConfigError({
+      message: `${shown(file)} is there already; --force overwrites it, --dir writes elsewhere.`,
+    });
   }
   fs.mkdirSync(dir, { recursive: true });
   const files = settleSecrets(path.join(path.resolve(dir), 'secrets'));

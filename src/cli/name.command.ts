@@ -61,6 +61,7 @@ function toAddress(text: string, { aliases, topLevel }: Names): string {
   const name: EnsName = topLevel.expand(normaliseName(text), (expanded) => aliases.accepts(expanded));
   const alias = aliases.parse(name);
   if (!alias) return `${name} is an ordinary ENS name: it stands for nobody on another network.`;
-  if (alias.kind === 'hashed') return `${name} is too long to be read back: only the gateway that made it knows the address.`;
+  if (alias.kind === 'hashed')
+    return `${name} is too long to be read back: only the gateway that made it knows the address.`;
   return alias.address.replace(/^mailto:/, '');
 }

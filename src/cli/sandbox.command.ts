@@ -15,7 +15,9 @@ interface Options {
 /** `dm3-gateway sandbox`: everything on this machine, for trying out and for tests of other programs. */
 export function sandboxCommand(env: Environment): Command {
   return new Command('sandbox')
-    .description('Run everything here: PostgreSQL, a local Ethereum chain with ENS, a mailbox that captures mail, the gateway.')
+    .description(
+      'Run everything here: PostgreSQL, a local Ethereum chain with ENS, a mailbox that captures mail, the gateway.',
+    )
     .option('--data <dir>', 'where it keeps its data between starts', DEFAULT_SANDBOX_DIR)
     .option('--port-base <n>', 'first of the six ports it takes on loopback', wholeNumber, DEFAULT_PORT_BASE)
     .option('--reset', 'begin anew: removes the data first', false)
@@ -33,10 +35,17 @@ async function run({ data, portBase, reset }: Options, env: Environment): Promis
   console.log('Stopped. The data is kept; "npm start" goes on from there.');
 }
 
-function banner(file: SandboxFile, { seconds, filePath, data }: { seconds: number; filePath: string; data: string }): string {
+function banner(
+  file: SandboxFile,
+  { seconds, filePath, data }: { seconds: number; filePath: string; data: string },
+): string {
   const { smtp, http, capturedMail, deliveryService, rpcUrl, admin } = file;
   const option = data === DEFAULT_SANDBOX_DIR ? '' : ` --data ${shown(data)}`;
-  const mail = String.raw`printf 'From: Carol <carol@example.org>\nTo: bob.eth@${smtp.domain}\nSubject: Hello\nMessage-ID: <'$(date +%%s)'@example.org>\n\nHi Bob, this is a mail to an ENS name.\n'`.replaceAll('%%', '%');
+  const mail =
+    String.raw`printf 'From: Carol <carol@example.org>\nTo: bob.eth@${smtp.domain}\nSubject: Hello\nMessage-ID: <'$(date +%%s)'@example.org>\n\nHi Bob, this is a mail to an ENS name.\n'`.replaceAll(
+      '%%',
+      '%',
+    );
   return `
 Ready after ${seconds.toFixed(1)} s.
 

@@ -16,7 +16,8 @@ const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'CONFIG', 'CWD']);
  * @throws ConfigError naming the file or variable and the fix
  */
 export function readConfigTree(options: { file?: string; text?: string; env: Environment }): Tree {
-  const tree = options.file === undefined ? parseText(options.text ?? '', 'the configuration') : parseFile(options.file);
+  const tree =
+    options.file === undefined ? parseText(options.text ?? '', 'the configuration') : parseFile(options.file);
   for (const [variable, value] of Object.entries(options.env)) {
     if (variable.startsWith(PREFIX) && value !== undefined && !RESERVED.has(variable.slice(PREFIX.length))) {
       setPath(tree, pathOf(variable), parse(value));
@@ -62,7 +63,8 @@ function parseText(text: string, where: string): Tree {
 
 /** `DM3_GATEWAY_DATABASE__POOL_SIZE` -> ['database', 'poolSize'] */
 function pathOf(variable: string): string[] {
-  const camel = (part: string) => part.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const camel = (part: string) =>
+    part.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   return variable.slice(PREFIX.length).split('__').map(camel);
 }
 

@@ -29,5 +29,7 @@ export function settleSecrets(dir: string): SecretFiles {
 
 /** RSA 2048: what every receiver can check (RFC 8301). */
 export function dkimKey(): string {
-  return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
 }

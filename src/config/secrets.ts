@@ -33,7 +33,9 @@ function read(what: string, variable: string, setting: string, file: string | un
   const fromEnv = env[variable];
   if (fromEnv) return fromEnv.trim();
   if (file === undefined) {
-    throw new ConfigError({ message: `There is no ${what}: set secrets.${setting} or ${variable} ("dm3-gateway init" makes one).` });
+    throw new ConfigError({
+      message: `There is no ${what}: set secrets.${setting} or ${variable} ("dm3-gateway init" makes one).`,
+    });
   }
   try {
     return readFileSync(file, 'utf8').trim();
@@ -43,7 +45,10 @@ function read(what: string, variable: string, setting: string, file: string | un
 }
 
 function parseStorageKeys(text: string): Secrets['storageKeys'] {
-  const lines = text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
+  const lines = text
+    .split(/[\n,]/)
+    .map((line) => line.trim())
+    .filter(Boolean);
   const keys = lines.map((line) => {
     const [id, hex] = line.split(':');
     const number = Number(id);
@@ -61,6 +66,7 @@ function parseStorageKeys(text: string): Secrets['storageKeys'] {
 }
 
 function hex32(what: string, text: string): Uint8Array {
-  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) throw new ConfigError({ message: `${what} must be 64 hex digits (32 bytes).` });
+  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text))
+    throw new ConfigError({ message: `${what} must be 64 hex digits (32 bytes).` });
   return new Uint8Array(Buffer.from(text.replace(/^0x/, ''), 'hex'));
 }

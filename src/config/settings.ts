@@ -18,7 +18,10 @@ const database = z.strictObject({
   user: z.string(),
   password: z.string().optional(),
   database: z.string(),
-  schema: z.string().regex(/^[a-z_][a-z0-9_]*$/).default('dm3_gateway'),
+  schema: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]*$/)
+    .default('dm3_gateway'),
   poolSize: z.number().int().min(2).max(200).default(10),
   ssl: z.boolean().default(false),
 });
@@ -86,7 +89,11 @@ const delivery = z.strictObject({
   retry: z
     .record(
       z.string(),
-      z.strictObject({ firstSeconds: z.number().positive(), factor: z.number().min(1), maxSeconds: z.number().positive() }),
+      z.strictObject({
+        firstSeconds: z.number().positive(),
+        factor: z.number().min(1),
+        maxSeconds: z.number().positive(),
+      }),
     )
     .default({})
     .describe('Back-off by network; dm3 starts at 5 s, email at 30 s, both double up to an hour or two.'),

@@ -75,7 +75,8 @@ function postJson(allowPrivate: boolean): PostJson {
     {
       provide: Parties,
       inject: [CRYPTO, NameService, AccountService],
-      useFactory: (crypto: CryptoProvider, names: NameService, accounts: AccountService) => new Parties(crypto, names, accounts),
+      useFactory: (crypto: CryptoProvider, names: NameService, accounts: AccountService) =>
+        new Parties(crypto, names, accounts),
     },
     {
       provide: SubmissionService,
@@ -92,7 +93,19 @@ function postJson(allowPrivate: boolean): PostJson {
         { deliveryService: { sizeLimit } }: Settings,
         log: EventLog,
       ) =>
-        new SubmissionService({ crypto, random, clock, db, sealer, keys, parties, mailbox, sizeLimit, seenSeconds: SEEN_SECONDS, log }),
+        new SubmissionService({
+          crypto,
+          random,
+          clock,
+          db,
+          sealer,
+          keys,
+          parties,
+          mailbox,
+          sizeLimit,
+          seenSeconds: SEEN_SECONDS,
+          log,
+        }),
     },
     {
       provide: LoginService,
@@ -141,7 +154,11 @@ function postJson(allowPrivate: boolean): PostJson {
           submissions,
           profiles,
           client: new DeliveryServiceClient(postJson(ens.allowPrivateFetch)),
-          sizeLimits: new BoundedCache({ clock, maxEntries: 10_000, ttlMs: (limit) => (limit === null ? 0 : SIZE_LIMIT_TTL_MS) }),
+          sizeLimits: new BoundedCache({
+            clock,
+            maxEntries: 10_000,
+            ttlMs: (limit) => (limit === null ? 0 : SIZE_LIMIT_TTL_MS),
+          }),
         }),
     },
     {
@@ -165,4 +182,3 @@ export class DeliveryModule implements OnModuleInit {
     this.names.addSource(this.accounts);
   }
 }
-

@@ -3,7 +3,11 @@ import { GatewayError } from '../common/errors.js';
 /** Nobody here takes messages for the receiver: not one of our ghosts, no account, or its profile names other services. */
 export class ReceiverUnknownError extends GatewayError {
   constructor({ reason }: { reason: string }) {
-    super({ code: 'RECEIVER_UNKNOWN', kind: 'not-found', message: `This delivery service does not take messages for the receiver: ${reason}.` });
+    super({
+      code: 'RECEIVER_UNKNOWN',
+      kind: 'not-found',
+      message: `This delivery service does not take messages for the receiver: ${reason}.`,
+    });
   }
 }
 

@@ -31,6 +31,10 @@ export class AdapterRegistry {
 
   /** For people; the address itself where no adapter of ours owns it. */
   format(address: ForeignAddress): string {
-    return this.all().find((adapter) => adapter.owns(address))?.formatAddress(address) ?? address;
+    return (
+      this.all()
+        .find((adapter) => adapter.owns(address))
+        ?.formatAddress(address) ?? address
+    );
   }
 }

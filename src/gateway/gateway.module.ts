@@ -1,4 +1,10 @@
-import { Global, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import {
+  Global,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
@@ -130,7 +136,17 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
         log: EventLog,
       ) => {
         const stores = { conversations, messages, map, queue, notices };
-        return new GatewayPortService({ db, sealer, names, accounts, forwarding, ghosts, ...stores, seenSeconds: SEEN_SECONDS, log });
+        return new GatewayPortService({
+          db,
+          sealer,
+          names,
+          accounts,
+          forwarding,
+          ghosts,
+          ...stores,
+          seenSeconds: SEEN_SECONDS,
+          log,
+        });
       },
     },
     {
@@ -277,9 +293,17 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
       const check = () => adapter.health().then(({ status, detail }) => ({ up: status !== 'down', detail }));
       this.probes.add({ name: adapter.network, check });
     }
-    this.metrics.observe('queue_waiting', 'Messages waiting for delivery.', async () => (await this.admin.queue()).waiting);
+    this.metrics.observe(
+      'queue_waiting',
+      'Messages waiting for delivery.',
+      async () => (await this.admin.queue()).waiting,
+    );
     this.metrics.observe('queue_dead', 'Dead letters.', async () => (await this.admin.queue()).dead);
-    this.metrics.observe('queue_oldest_seconds', 'Age of the oldest waiting message.', async () => (await this.admin.queue()).oldestSeconds);
+    this.metrics.observe(
+      'queue_oldest_seconds',
+      'Age of the oldest waiting message.',
+      async () => (await this.admin.queue()).oldestSeconds,
+    );
   }
 
   async onApplicationBootstrap(): Promise<void> {

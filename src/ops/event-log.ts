@@ -61,9 +61,22 @@ function frames(error: unknown): { name: string; at: string[]; cause?: unknown }
 }
 
 export function createLogger(options: { level: string; destination?: DestinationStream }): Logger {
-  const paths = ['req.headers', 'res.headers', 'req.url', 'req.query', 'req.params', 'req.remoteAddress', 'err.message'];
+  const paths = [
+    'req.headers',
+    'res.headers',
+    'req.url',
+    'req.query',
+    'req.params',
+    'req.remoteAddress',
+    'err.message',
+  ];
   return pino(
-    { level: options.level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, remove: true } },
+    {
+      level: options.level,
+      base: undefined,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths, remove: true },
+    },
     options.destination ?? pino.destination({ dest: 2, sync: false }),
   );
 }

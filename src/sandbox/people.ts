@@ -1,5 +1,10 @@
 import type { EnsName, EthAddress } from '../common/ids.js';
-import { keyDerivationMessage, profileKeysFromSeed, seedFromSignature, signPersonalMessage } from '../protocol/crypto/keys.js';
+import {
+  keyDerivationMessage,
+  profileKeysFromSeed,
+  seedFromSignature,
+  signPersonalMessage,
+} from '../protocol/crypto/keys.js';
 import type { ProfileKeys } from '../protocol/crypto/keys.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { toBase64 } from '../protocol/encoding/base64.js';

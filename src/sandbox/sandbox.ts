@@ -127,9 +127,16 @@ async function start(options: SandboxOptions, helpers: Helpers): Promise<Sandbox
   return { file, filePath, stop: () => helpers.stop() };
 }
 
-async function startHelpers(directory: DataDirectory, ports: SandboxPorts, helpers: Helpers, log: SandboxOptions['say']) {
+async function startHelpers(
+  directory: DataDirectory,
+  ports: SandboxPorts,
+  helpers: Helpers,
+  log: SandboxOptions['say'],
+) {
   const postgres = helpers.keep(startPostgres({ dataDir: directory.postgres, log }));
-  const chain = helpers.keep(startChain({ stateFile: directory.chainState, port: ports.chain, chainId: CHAIN_ID, log }));
+  const chain = helpers.keep(
+    startChain({ stateFile: directory.chainState, port: ports.chain, chainId: CHAIN_ID, log }),
+  );
   const mailbox = { dir: directory.captured, smtpPort: ports.capturedSmtp, httpPort: ports.capturedMail };
   const capturedMail = helpers.keep(startCapturedMail(mailbox));
   await Promise.allSettled([postgres, chain, capturedMail]); // so that what did start is known when another fails
@@ -193,9 +200,14 @@ function settingsTree(parts: {
 }
 
 /** The sandbox talks to nobody outside: every DNS question has no answer. */
-const noDns: DnsResolver = (name) => Promise.reject(Object.assign(new Error(`no DNS in the sandbox: ${name}`), { code: 'ENOTFOUND' }));
+const noDns: DnsResolver = (name) =>
+  Promise.reject(Object.assign(new Error(`no DNS in the sandbox: ${name}`), { code: 'ENOTFOUND' }));
 
-async function runGateway(tree: SettingsTree, secrets: Secrets, { env, dataDir }: SandboxOptions): Promise<RunningGateway> {
+async function runGateway(
+  tree: SettingsTree,
+  secrets: Secrets,
+  { env, dataDir }: SandboxOptions,
+): Promise<RunningGateway> {
   const sections = { ...coreSettings, email: emailConfigSchema };
   const merged = readConfigTree({ text: JSON.stringify(tree), env });
   const { email, ...settings } = parseSettings(merged, sections) as Settings & { email: EmailConfig };

@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import pg, { type PoolClient, type QueryResultRow } from 'pg';
+import { Client, escapeIdentifier, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { storageError } from './errors.js';
 import { migrations } from './migrations/index.js';
 
@@ -67,7 +67,7 @@ export class Database implements Queryable {
   async open(): Promise<void> {
     await guarded(async () => {
       await this.#source.initialize();
-      await this.#pool().query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(this.schema)}`);
+      await this.#pool().query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(this.schema)}`);
       await this.withLock('migrate', () => this.#source.runMigrations());
     });
   }
@@ -95,9 +95,17 @@ export class Database implements Queryable {
   }
 
   /** A connection of its own for LISTEN or for an advisory lock; the caller ends it. */
-  async dedicatedClient(): Promise<pg.Client> {
+  async dedicatedClient(): Promise<Client> {
     const { host, port, user, password, database, ssl } = this.options;
-    const client = new pg.Client({ host, port, user, password, database, ssl: ssl ?? false, application_name: 'dm3-gateway' });
+    const client = new Client({
+      host,
+      port,
+      user,
+      password,
+      database,
+      ssl: ssl ?? false,
+      application_name: 'dm3-gateway',
+    });
     await guarded(() => client.connect());
     return client;
   }
@@ -113,8 +121,8 @@ export class Database implements Queryable {
     }
   }
 
-  #pool(): pg.Pool {
-    return (this.#source.driver as unknown as { master: pg.Pool }).master;
+  #pool(): Pool {
+    return (this.#source.driver as unknown as { master: Pool }).master;
   }
 }
 
@@ -124,6 +132,8 @@ async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T
     query: async (sql, params = [], name) => (await client.query({ text: sql, values: [...params], name })).rows,
   };
   let broken: Error | undefined;
+  const onLost = (error: Error): void => void (broken = error);
+  client.on('error', onLost); // a connection that is cut in between says so here; unheard, it would end the process
   try {
     await client.query('BEGIN');
     const result = await work(tx);
@@ -133,6 +143,7 @@ async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T
     await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
     throw error;
   } finally {
+    if (!broken) client.off('error', onLost); // a broken one may report its end late
     client.release(broken); // a connection whose rollback failed is in an unknown state: it is closed, not reused
   }
 }

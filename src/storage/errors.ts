@@ -22,9 +22,12 @@ const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIME
 /** Turns what pg and TypeORM throw into a named error; a fault of ours (bad SQL, broken constraint) stays as it is. */
 export function storageError(error: unknown): unknown {
   const code = sqlState(error);
-  if (code !== undefined && (PASSING.test(code) || NETWORK.has(code))) return new StorageUnavailableError({ cause: error });
+  if (code !== undefined && (PASSING.test(code) || NETWORK.has(code)))
+    return new StorageUnavailableError({ cause: error });
   const text = error instanceof Error ? error.message : '';
-  const lost = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after calling end/.test(text);
+  const lost = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after calling end/.test(
+    text,
+  );
   return lost ? new StorageUnavailableError({ cause: error }) : error;
 }
 

@@ -21,7 +21,8 @@ import { Sealer } from './sealer.js';
     {
       provide: Sealer,
       inject: [CRYPTO, RANDOM, SECRETS],
-      useFactory: (crypto: CryptoProvider, random: RandomBytes, secrets: Secrets) => new Sealer(crypto, random, secrets),
+      useFactory: (crypto: CryptoProvider, random: RandomBytes, secrets: Secrets) =>
+        new Sealer(crypto, random, secrets),
     },
   ],
   exports: [Database, Sealer],

@@ -6,7 +6,7 @@ import { Outbox, type OutboxEntry } from '../../src/outbox/outbox.js';
 import type { Database, Tx } from '../../src/storage/database.js';
 
 const KIND = 'test';
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 45_000;
 const LOOK_AGAIN_MS = 5;
 
 /** A message of the pair `alice` that lives for an hour. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { EnsName, EthAddress } from '../../common/ids.js';
 import {
   asciiDomain,
@@ -86,7 +86,7 @@ describe('parseRecipient', () => {
     fc.assert(
       fc.property(label, (label) => {
         const local = encodeLocal(`${label}.eth`);
-        fc.pre(local !== null && !/^xn--/.test(label));
+        fc.pre(local !== null && !label.startsWith('xn--'));
         expect(local).toMatch(/^[\x21-\x7e]+$/);
         expect(receiverOf(`${local}@mail.test`)).toBe(`${label}.eth`);
       }),

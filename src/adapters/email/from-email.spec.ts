@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { MailRefusedError } from './errors.js';
 import { fromEmail, type IncomingMail } from './from-email.js';
 

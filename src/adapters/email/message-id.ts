@@ -1,6 +1,7 @@
 import type { RemoteId } from '../../common/ids.js';
 
-const MESSAGE_ID = /<[^<>\s]{1,240}>/g;
+/** Printable ASCII between angle brackets; nothing else may reach a header of ours. */
+const MESSAGE_ID = /<[!-;=?-~]{1,240}>/g;
 const MAX_REFERENCES = 20;
 
 /** Every message id in the value of a Message-ID, In-Reply-To or References header, in order. */
@@ -17,6 +18,6 @@ export function ownMessageId(id: string, domain: string): RemoteId {
 export function extendReferences(chain: readonly string[], ...ids: readonly string[]): string[] {
   const all = [...chain, ...ids].filter((id) => id.match(MESSAGE_ID)?.[0] === id);
   // A repeated id counts where it stands last.
-  const unique = all.filter((id, index) => all.lastIndexOf(id) === index);
+  const unique = [...new Set(all.reverse())].reverse();
   return unique.length <= MAX_REFERENCES ? unique : [unique[0]!, ...unique.slice(1 - MAX_REFERENCES)];
 }

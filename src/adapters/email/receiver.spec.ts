@@ -1,5 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTransport } from 'nodemailer';
+import tlsOptions from 'smtp-server/lib/tls-options';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '../../common/errors.js';
 import type { EnsName, EthAddress } from '../../common/ids.js';
@@ -27,8 +32,9 @@ class FakePort implements GatewayPort {
       throw new GatewayError({ code: 'NAMING_UNAVAILABLE', kind: 'unavailable', message: 'Later.', retryable: true });
     if (receiver.startsWith('no'))
       throw new GatewayError({ code: 'NAME_NOT_FOUND', kind: 'not-found', message: `Nobody is called ${receiver}.` });
-    const address = `0x${Buffer.from(receiver).toString('hex').padStart(40, '0').slice(-40)}`;
-    return { name: receiver as EnsName, address: address as EthAddress, sizeLimit: null };
+    const name = receiver.toLowerCase();
+    const address = `0x${Buffer.from(name).toString('hex').padStart(40, '0').slice(-40)}`;
+    return { name: name as EnsName, address: address as EthAddress, sizeLimit: null };
   }
 
   async receive(message: ForeignMessage) {
@@ -86,13 +92,17 @@ class Client {
   }
 
   /** EHLO, MAIL, RCPT, DATA and the bytes that follow. */
-  async mail(data: string, { from = 'alice@example.com', to = 'bob.eth@mail.test' } = {}): Promise<string> {
+  async mail(data: string, envelope: { from?: string; to?: string } = {}): Promise<string> {
+    await this.begin(envelope);
+    this.write(data);
+    return this.reply();
+  }
+
+  async begin({ from = 'alice@example.com', to = 'bob.eth@mail.test' } = {}): Promise<void> {
     for (const line of ['EHLO client.test', `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`]) {
       expect(await this.say(line)).toMatch(/^250/);
     }
     expect(await this.say('DATA')).toMatch(/^354/);
-    this.write(data);
-    return this.reply();
   }
 }
 
@@ -145,6 +155,19 @@ describe('MailReceiver', () => {
     expect(reply).not.toMatch(/AUTH|STARTTLS/);
   });
 
+  it('encrypts where it has a certificate', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dm3-gateway-'));
+    stops.push(async () => rmSync(folder, { recursive: true }));
+    const files = { key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') };
+    const { key, cert } = tlsOptions({}) as typeof files;
+    writeFileSync(files.key, key);
+    writeFileSync(files.cert, cert);
+    const { receiver, port } = await gateway({ tls: files });
+    const server = { host: '127.0.0.1', port: receiver.port!, requireTLS: true, tls: { rejectUnauthorized: false } };
+    await createTransport(server).sendMail({ from: 'alice@example.com', to: 'bob.eth@mail.test', text: 'secret' });
+    expect(port.received).toMatchObject([{ message: { text: 'secret' } }]);
+  });
+
   it('takes a mail over and answers with our id', async () => {
     const { client, port } = await gateway();
     expect(await (await client()).mail(`${BASIC}..dot\r\n.\r\n`)).toBe('250 2.0.0 Ok: id-1');
@@ -174,9 +197,10 @@ describe('MailReceiver', () => {
     for (let index = 0; index < 15; index += 1) replies.push((await peer.reply()).slice(0, 3));
     const expected = ['250', '250', '250', '250', '250', '354', '250'];
     expect(replies).toEqual([...expected, ...expected, '221']);
-    expect(port.received.map(({ to }) => to.map(({ name }) => name))).toEqual(
-      Array(2).fill(['bob.eth', 'BOB.eth', 'carol.eth']),
-    );
+    expect(port.received.map(({ to }) => to.map(({ name }) => name))).toEqual([
+      ['bob.eth', 'carol.eth'],
+      ['bob.eth', 'carol.eth'],
+    ]);
   });
 
   it('speaks for itself when it refuses a recipient', async () => {
@@ -279,12 +303,10 @@ describe('MailReceiver', () => {
   it('lets mail under way finish when it stops', async () => {
     const { client, receiver } = await gateway({ timeouts: { shutdownSeconds: 5 } });
     const peer = await client();
-    const begun = peer.mail(BASIC);
-    await once(peer.socket, 'data');
-    while (!(peer.socket.bytesWritten > BASIC.length)) await once(peer.socket, 'data');
+    await peer.begin();
     const stopped = receiver.stop();
-    peer.write('.\r\n');
-    expect(await begun).toMatch(/^250 2\.0\.0 /);
+    peer.write(`${BASIC}.\r\n`);
+    expect(await peer.reply()).toMatch(/^250 2\.0\.0 /);
     peer.socket.end();
     await stopped;
   });

@@ -27,7 +27,9 @@ async function peer(options: SMTPServerOptions = {}): Promise<{ port: number; ta
     authOptional: true,
     closeTimeout: 100,
     onData: (stream, { envelope, secure }, callback) => {
-      void stream.toArray().then((chunks) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
         const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
         taken.push({ from, to: envelope.rcptTo.map(({ address }) => address), secure, raw: Buffer.concat(chunks) });
         callback();
@@ -116,7 +118,17 @@ describe('MailSender', () => {
     });
   });
 
-  it('goes to the next server when one is down, and no further after a refusal', async () => {
+  it('does not try what is larger than the server says it takes', async () => {
+    const { port } = await peer({ size: 1_000 });
+    expect(await failure(toPort(port).send(MAIL))).toMatchObject({ code: 'MAIL_REFUSED', retryable: false });
+  });
+
+  it('takes a refused connection for a passing trouble', async () => {
+    const { port } = await peer({ onConnect: (_, callback) => callback(reject(554, 'not you')) });
+    expect(await failure(toPort(port).send(MAIL))).toMatchObject({ code: 'MAIL_DEFERRED', retryable: true });
+  });
+
+  it('goes to the next server when one is down', async () => {
     const { port, taken } = await peer();
     const two: DnsResolver = async (name, rrtype) => {
       if (rrtype === 'MX')

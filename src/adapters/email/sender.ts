@@ -9,8 +9,11 @@ import type { RenderedMail } from './rendering.js';
 import { cleanLine } from './text.js';
 
 interface SmtpFailure extends Error {
+  readonly code?: string;
   readonly responseCode?: number;
   readonly response?: string;
+  /** By the server's answer; undefined where it gave none. */
+  readonly permanent?: boolean;
 }
 
 /** Hands finished mails to the smart host, or to the mail servers of the receiver's domain. */
@@ -88,19 +91,23 @@ function settle(resolve: () => void, reject: (error: Error) => void): (error: Er
 
 /** @param wasSent true once the server had every byte: without an answer nobody knows what became of it */
 function toDeliveryError(error: SmtpFailure, wasSent: boolean): DeliveryFailedError {
-  const { responseCode, response } = error;
-  if (responseCode === undefined) {
-    const reason = 'The mail server of the receiver could not be reached or broke off; we try again later.';
-    const certainty = wasSent ? 'uncertain' : 'certain';
-    return new DeliveryFailedError({ code: 'MAIL_HOST_UNREACHABLE', reason, retryable: true, certainty, cause: error });
-  }
-  const words = cleanLine(response ?? '', 300);
-  if (responseCode >= 500) {
+  const words = cleanLine(error.response ?? error.message, 300);
+  if (isRefusal(error)) {
     const reason = `The mail server of the receiver refused the message: ${words}`;
     return new DeliveryFailedError({ code: 'MAIL_REFUSED', reason, retryable: false, cause: error });
   }
-  const reason = `The mail server of the receiver asks to try again later: ${words}`;
-  return new DeliveryFailedError({ code: 'MAIL_DEFERRED', reason, retryable: true, cause: error });
+  if (error.responseCode !== undefined) {
+    const reason = `The mail server of the receiver asks to try again later: ${words}`;
+    return new DeliveryFailedError({ code: 'MAIL_DEFERRED', reason, retryable: true, cause: error });
+  }
+  const reason = 'The mail server of the receiver could not be reached or broke off; we try again later.';
+  const certainty = wasSent ? 'uncertain' : 'certain';
+  return new DeliveryFailedError({ code: 'MAIL_HOST_UNREACHABLE', reason, retryable: true, certainty, cause: error });
+}
+
+/** Only what is said about this mail: a greeting, TLS or login that fails is for the operators to mend. */
+function isRefusal({ code, permanent }: SmtpFailure): boolean {
+  return (code === 'EENVELOPE' || code === 'EMESSAGE') && (permanent ?? true);
 }
 
 function mayTryNext(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { dkimVerify } from 'mailauth';
 import { simpleParser } from 'mailparser';
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';

@@ -13,6 +13,8 @@ import { cleanFileName, cleanLine, cleanText } from './text.js';
 import { bounceAddress } from './verp.js';
 
 const MAX_SUBJECT = 78;
+/** Enough for a subject once its markdown is gone. */
+const MAX_FIRST_LINE = 1_000;
 const MAX_HTML_SOURCE = 262_144;
 /** The year 9999, the last one that a Date header can name. */
 const LAST_DATE = 253_402_300_799_000;
@@ -128,7 +130,7 @@ function replySubject(subject: string): string {
 
 /** The message's first line, without its markdown. */
 function firstLine({ message, from }: OutgoingMessage): string {
-  const line = cleanText(message.text).trim().split('\n', 1)[0]!;
+  const line = cleanText(message.text).trim().split('\n', 1)[0]!.slice(0, MAX_FIRST_LINE);
   const plain = line
     .replace(/^[#>\s*+-]+/, '')
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')

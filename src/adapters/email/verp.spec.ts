@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { bounceAddress, readBounceToken } from './verp.js';
 
 const SECRET = new Uint8Array(32).fill(7);

@@ -3,7 +3,8 @@ import type { Queryable } from '../../storage/database.js';
 /** Table `login_challenge`: keyed hashes of challenges that were given out and not used yet. */
 export const challengeStore = {
   async add(db: Queryable, key: Uint8Array, validSeconds: number): Promise<void> {
-    const sql = 'INSERT INTO login_challenge (challenge_key, expires_at) VALUES ($1, now() + make_interval(secs => $2))';
+    const sql =
+      'INSERT INTO login_challenge (challenge_key, expires_at) VALUES ($1, now() + make_interval(secs => $2))';
     await db.query(sql, [key, validSeconds]);
   },
 

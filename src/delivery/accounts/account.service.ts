@@ -5,7 +5,12 @@ import { NameNotFoundError, ProfileNotFoundError } from '../../naming/errors.js'
 import type { NameService } from '../../naming/name-service.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { dataRecord, USER_PROFILE_RECORD } from '../../protocol/profile/record.js';
-import { isSignedBy, parseUserProfile, type SignedUserProfile, type UserProfile } from '../../protocol/profile/user-profile.js';
+import {
+  isSignedBy,
+  parseUserProfile,
+  type SignedUserProfile,
+  type UserProfile,
+} from '../../protocol/profile/user-profile.js';
 import type { Database } from '../../storage/database.js';
 import { SignUpRefusedError } from '../errors.js';
 import { accountStore } from './account.store.js';
@@ -49,10 +54,14 @@ export class AccountService implements RecordSource {
       throw new SignUpRefusedError({ reason: 'The profile is not signed by the address the name resolves to.' });
     }
     if (!this.lists(profile)) {
-      throw new SignUpRefusedError({ reason: `The profile does not list ${this.parts.ownName} among its delivery services.` });
+      throw new SignUpRefusedError({
+        reason: `The profile does not list ${this.parts.ownName} among its delivery services.`,
+      });
     }
     if (!(await this.stored(address)) && !this.#maySignUp(name)) {
-      throw new SignUpRefusedError({ reason: 'This delivery service takes new accounts by invitation only; ask its operator.' });
+      throw new SignUpRefusedError({
+        reason: 'This delivery service takes new accounts by invitation only; ask its operator.',
+      });
     }
     await accountStore.save(this.parts.db, address, signed);
   }
@@ -91,7 +100,8 @@ export class AccountService implements RecordSource {
   #maySignUp(name: EnsName): boolean {
     const { policy, names } = this.parts.signUp;
     if (policy === 'open') return true;
-    if (policy === 'suffix') return names.some((ending) => name.endsWith(ending.startsWith('.') ? ending : `.${ending}`));
+    if (policy === 'suffix')
+      return names.some((ending) => name.endsWith(ending.startsWith('.') ? ending : `.${ending}`));
     return names.some((listed) => normaliseName(listed) === name);
   }
 }

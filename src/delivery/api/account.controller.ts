@@ -98,7 +98,11 @@ export class AccountController {
   ): Promise<void> {
     const address = await this.logins.authorise(this.#name(name), token);
     const { acknowledgements } = parseBody(acknowledgementBody, body);
-    await this.mailbox.acknowledge(this.db, address, acknowledgements.map(({ messageHash }) => messageHash as Hash));
+    await this.mailbox.acknowledge(
+      this.db,
+      address,
+      acknowledgements.map(({ messageHash }) => messageHash as Hash),
+    );
   }
 
   #name(name: string): EnsName {

@@ -57,9 +57,12 @@ export class RestErrorFilter implements ExceptionFilter {
   constructor(@Inject(EVENT_LOG) private readonly log: EventLog) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const { status, body } = restFailure(error);
-    if (status >= 500) this.log.error('http.failed', { code: errorCode(error), status }, error);
-    void reply.status(status).send(body);
+    answerRest(error, host.switchToHttp().getResponse<FastifyReply>(), this.log);
   }
+}
+
+export function answerRest(error: unknown, reply: FastifyReply, log: EventLog): void {
+  const { status, body } = restFailure(error);
+  if (status >= 500) log.error('http.failed', { code: errorCode(error), status }, error);
+  void reply.status(status).send(body);
 }

@@ -4,7 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { errorCode, GatewayError } from '../../common/errors.js';
 import { EVENT_LOG } from '../../config/tokens.js';
 import type { EventLog } from '../../ops/event-log.js';
-import { parseRpcRequest, RPC_ERROR, rpcError, rpcIdOf, rpcResult, type RpcRequest } from '../../protocol/json-rpc/json-rpc.js';
+import { parseRpcRequest, rpcIdOf, rpcResult, type RpcRequest } from '../../protocol/json-rpc/json-rpc.js';
 import { DeliveryServiceInfo } from '../properties.js';
 import { SubmissionService } from '../submission/submission.service.js';
 import { rpcFailure } from './errors.js';
@@ -49,7 +49,8 @@ export class RpcController {
       return { status: 200, body: rpcResult(id, await this.#call(request)) };
     } catch (error) {
       const failure = rpcFailure(error, id);
-      if (failure.status >= 500) this.log.error('rpc.failed', { code: errorCode(error), status: failure.status }, error);
+      if (failure.status >= 500)
+        this.log.error('rpc.failed', { code: errorCode(error), status: failure.status }, error);
       return failure;
     }
   }

@@ -1,13 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Catch, type ArgumentsHost } from '@nestjs/common';
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { GatewayError } from '../../common/errors.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { RPC_ERROR, rpcError } from '../../protocol/json-rpc/json-rpc.js';
-import { RestErrorFilter, rpcFailure } from './errors.js';
+import { answerRest, rpcFailure } from './errors.js';
 
 class BodyTooLargeError extends GatewayError {
   constructor() {
-    super({ code: 'BODY_TOO_LARGE', kind: 'too-large', message: 'The request is larger than this delivery service takes.' });
+    super({
+      code: 'BODY_TOO_LARGE',
+      kind: 'too-large',
+      message: 'The request is larger than this delivery service takes.',
+    });
   }
 }
 
@@ -16,16 +20,15 @@ class BodyTooLargeError extends GatewayError {
  * JSON-RPC error all the same.
  */
 @Catch()
-export class UnreadableBodyFilter extends RestErrorFilter {
-  constructor(log: EventLog) {
-    super(log);
-  }
+export class UnreadableBodyFilter implements ExceptionFilter {
+  constructor(private readonly log: EventLog) {}
 
-  override catch(error: unknown, host: ArgumentsHost): void {
+  catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    if (!request.url.startsWith('/ds/rpc')) return super.catch(error, host);
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (!request.url.startsWith('/ds/rpc')) return answerRest(error, reply, this.log);
     const { status, body } = rpcAnswer(error);
-    void host.switchToHttp().getResponse<FastifyReply>().status(status).send(body);
+    void reply.status(status).send(body);
   }
 }
 
@@ -35,11 +38,16 @@ function rpcAnswer(error: unknown): { status: number; body: object } {
   if (status === 400 || status === 415) {
     return { status: 400, body: rpcError(null, RPC_ERROR.parseError, 'The body is not JSON.') };
   }
-  if (status === 404) return { status, body: rpcError(null, RPC_ERROR.invalidRequest, 'Send a POST with a JSON-RPC request.') };
+  if (status === 404)
+    return { status, body: rpcError(null, RPC_ERROR.invalidRequest, 'Send a POST with a JSON-RPC request.') };
   return rpcFailure(error, null);
 }
 
 function statusOf(error: unknown): number | undefined {
-  const { status, statusCode, getStatus } = (error ?? {}) as { status?: number; statusCode?: number; getStatus?: unknown };
+  const { status, statusCode, getStatus } = (error ?? {}) as {
+    status?: number;
+    statusCode?: number;
+    getStatus?: unknown;
+  };
   return typeof getStatus === 'function' ? (error as { getStatus(): number }).getStatus() : (statusCode ?? status);
 }

@@ -25,7 +25,11 @@ export class DeliveryServiceClient {
     try {
       return judge(await this.#call(url, 'dm3_submitMessage', [JSON.stringify(envelope)]));
     } catch (cause) {
-      return { kind: 'unavailable', reason: cause instanceof GatewayError ? cause.message : 'it could not be reached', cause };
+      return {
+        kind: 'unavailable',
+        reason: cause instanceof GatewayError ? cause.message : 'it could not be reached',
+        cause,
+      };
     }
   }
 

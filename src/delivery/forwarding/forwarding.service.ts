@@ -123,5 +123,9 @@ function failure(refusals: readonly Refusal[]): ForwardingFailedError {
   }
   const said = refusals.map(({ service, reason }) => `${service}: ${reason.replace(/\.$/, '')}`).join('; ');
   const retryable = refusals.some((refusal) => refusal.retryable);
-  return new ForwardingFailedError({ reason: `No delivery service took the message (${said}).`, retryable, cause: refusals[0]!.cause });
+  return new ForwardingFailedError({
+    reason: `No delivery service took the message (${said}).`,
+    retryable,
+    cause: refusals[0]!.cause,
+  });
 }

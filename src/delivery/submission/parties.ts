@@ -10,8 +10,7 @@ import type { Destination, VerifiedSender } from './destination.js';
 
 /** Where an envelope goes: to somebody else's queue, or into a mailbox with the key its postmark is encrypted for. */
 export type Receiver = { readonly name: EnsName; readonly address: EthAddress } & (
-  | { readonly destination: Destination }
-  | { readonly destination: null; readonly encryptionKey: Uint8Array }
+  { readonly destination: Destination } | { readonly destination: null; readonly encryptionKey: Uint8Array }
 );
 
 /** The sender as far as it could be checked; `reason` says why it could not. */

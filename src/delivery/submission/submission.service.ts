@@ -95,7 +95,13 @@ export class SubmissionService {
     if (!receiver.destination) return this.#deposit(tx, { envelope, information, hash, sender }, receiver);
     if (!sender.signingKey) throw new UnverifiedSenderError({ reason: sender.reason });
     const { name, address } = receiver;
-    const checked = { envelope, deliveryInformation: information, encryptedMessageHash: hash, receiver: { name, address }, sender };
+    const checked = {
+      envelope,
+      deliveryInformation: information,
+      encryptedMessageHash: hash,
+      receiver: { name, address },
+      sender,
+    };
     await receiver.destination.accept(tx, id, checked);
   }
 

@@ -176,4 +176,3 @@ export class FromDm3Handler implements ItemHandler {
     }
   }
 }
-

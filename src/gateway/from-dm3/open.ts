@@ -28,7 +28,10 @@ function decrypt(crypto: CryptoProvider, wire: string, keys: readonly ProfileKey
       failure = error;
     }
   }
-  throw new MessageUnusableError({ reason: "it is not encrypted for the key in the receiver's profile", cause: failure });
+  throw new MessageUnusableError({
+    reason: "it is not encrypted for the key in the receiver's profile",
+    cause: failure,
+  });
 }
 
 function parse(text: string): Dm3Message {

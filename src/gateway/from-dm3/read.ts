@@ -23,7 +23,8 @@ const REJECTIONS: Readonly<Partial<Record<NeutralType, string>>> = {
 /** dm3 message -> neutral message. @throws UnsupportedMessageError for types no network has a word for */
 export function readMessage(message: Dm3Message): NeutralMessage {
   const type = TYPES[message.metadata.type];
-  if (!type) throw new UnsupportedMessageError({ reason: `Messages of type ${message.metadata.type} cannot be passed on.` });
+  if (!type)
+    throw new UnsupportedMessageError({ reason: `Messages of type ${message.metadata.type} cannot be passed on.` });
   return {
     type,
     text: message.message ?? '',
@@ -59,7 +60,9 @@ function inWords(message: NeutralMessage): NeutralMessage {
 
 function checkSize(message: NeutralMessage, can: Capabilities): NeutralMessage {
   if (Buffer.byteLength(message.text) > can.maxTextBytes) {
-    throw new UnsupportedMessageError({ reason: `The text is longer than the ${can.maxTextBytes} bytes the receiver's network takes.` });
+    throw new UnsupportedMessageError({
+      reason: `The text is longer than the ${can.maxTextBytes} bytes the receiver's network takes.`,
+    });
   }
   const sizes = message.attachments.map(({ content }) => ('bytes' in content ? content.bytes.length : 0));
   const total = sizes.reduce((sum, size) => sum + size, 0);

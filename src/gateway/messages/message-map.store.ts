@@ -57,7 +57,12 @@ export class MessageMapStore {
     ]);
   }
 
-  async byRemote(db: Queryable, owner: EthAddress, network: NetworkId, remoteId: RemoteId): Promise<MappedMessage | null> {
+  async byRemote(
+    db: Queryable,
+    owner: EthAddress,
+    network: NetworkId,
+    remoteId: RemoteId,
+  ): Promise<MappedMessage | null> {
     const sql = `SELECT ${COLUMNS} FROM message_map WHERE remote_key = $1 AND owner = $2`;
     return this.#open(await db.query<Row>(sql, [this.#remoteKey(network, remoteId), addressBytes(owner)]));
   }

@@ -14,7 +14,9 @@ export function neutralFromJson(stored: StoredNeutral): NeutralMessage {
 }
 
 function packAttachment({ content, ...rest }: NeutralAttachment): StoredAttachment {
-  return 'uri' in content ? { ...rest, uri: content.uri } : { ...rest, base64: Buffer.from(content.bytes).toString('base64') };
+  return 'uri' in content
+    ? { ...rest, uri: content.uri }
+    : { ...rest, base64: Buffer.from(content.bytes).toString('base64') };
 }
 
 function unpackAttachment({ base64, uri, ...rest }: StoredAttachment): NeutralAttachment {

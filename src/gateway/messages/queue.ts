@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EthAddress, ForeignAddress, MessageId, NetworkId } from '../../common/ids.js';
+import type { EthAddress, MessageId, NetworkId } from '../../common/ids.js';
 import type { Outbox } from '../../outbox/outbox.js';
 import type { Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
@@ -54,4 +54,3 @@ export function derivedId(...parts: readonly string[]): MessageId {
   const hex = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}` as MessageId;
 }
-

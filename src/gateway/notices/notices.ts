@@ -81,7 +81,15 @@ export class Notices {
     const reference = claimedHash(payload.envelope) ?? payload.encryptedMessageHash;
     const ghost = (await this.parts.ghosts.byAddress(message.ghost))!;
     const reason = reasonOf(error, gaveUp);
-    await this.toDm3(tx, { key: message.id, ghost, identity, receiver: payload.sender.name, reference, conversation, reason });
+    await this.toDm3(tx, {
+      key: message.id,
+      ghost,
+      identity,
+      receiver: payload.sender.name,
+      reference,
+      conversation,
+      reason,
+    });
     return gaveUp ? 'EXPIRED' : errorCode(error);
   }
 
@@ -100,7 +108,15 @@ export class Notices {
       reference,
     };
     const conversation = about.conversation ?? (await conversations.open(tx, { identity, ghost: ghost.address })).id;
-    const row = { id, direction: 'to-dm3' as const, network: ghost.network, identity, ghost: ghost.address, conversation, payload };
+    const row = {
+      id,
+      direction: 'to-dm3' as const,
+      network: ghost.network,
+      identity,
+      ghost: ghost.address,
+      conversation,
+      payload,
+    };
     if (await messages.add(tx, row)) await queue.toDm3(tx, id, ghost.address, identity);
   }
 

@@ -80,14 +80,24 @@ export class GatewayPortService implements GatewayPort {
     if (!mapped || !held || !ghost) return;
     const { owner: identity, referredBy: reference, conversation } = mapped;
     const receiver = held.shownName ?? names.addressName(identity);
-    const about = { key: `report ${report.remoteId}`, ghost, identity, receiver, reference, conversation, reason: report.text };
+    const about = {
+      key: `report ${report.remoteId}`,
+      ghost,
+      identity,
+      receiver,
+      reference,
+      conversation,
+      reason: report.text,
+    };
     await db.transaction((tx) => notices.toDm3(tx, about));
   }
 
   async #commit(tx: Tx, message: ForeignMessage, ghost: Ghost): Promise<Acceptance[]> {
     const results: Acceptance[] = [];
     await this.parts.ghosts.remember(tx, ghost);
-    for (const target of message.to) results.push(await this.#accept(tx, message, ghost, target));
+    // One order for all transactions: two mails to the same people must not wait for each other's locks.
+    const targets = [...message.to].sort((a, b) => (a.address < b.address ? -1 : 1));
+    for (const target of targets) results.push(await this.#accept(tx, message, ghost, target));
     return results;
   }
 

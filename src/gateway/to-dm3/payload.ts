@@ -10,7 +10,11 @@ export interface ToDm3Payload {
   readonly message: StoredNeutral;
   readonly identity: SenderIdentity | null;
   /** Null for notices, which the foreign side never sees. */
-  readonly origin: { readonly remoteId: RemoteId; readonly inReplyTo: readonly RemoteId[]; readonly context: AdapterContext } | null;
+  readonly origin: {
+    readonly remoteId: RemoteId;
+    readonly inReplyTo: readonly RemoteId[];
+    readonly context: AdapterContext;
+  } | null;
   /** Set for notices: the message they are about. */
   readonly reference: Hash | null;
 }

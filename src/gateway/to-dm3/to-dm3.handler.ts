@@ -140,4 +140,3 @@ export class ToDm3Handler implements ItemHandler {
     await this.parts.map.add(tx, { owner, network, conversation, ids });
   }
 }
-

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { DestinationStream } from 'pino';
+import { emailConfigSchema, type EmailConfigInput } from '../../src/adapters/email/config.js';
+import type { DnsResolver } from '../../src/adapters/email/dns.js';
+import type { EnsName } from '../../src/common/ids.js';
+import { coreSchema, type SettingsInput } from '../../src/config/settings.js';
+import { dkimKey } from '../../src/config/secret-files.js';
+import { AccountService } from '../../src/delivery/accounts/account.service.js';
+import type { Adapter } from '../../src/gateway/adapter/adapter.js';
+import { createRuntime, startGateway, type RunningGateway } from '../../src/main.js';
+import { connectDeployer, type Deployer } from '../../src/naming/contracts/deploy.js';
+import { ccipSignerKey } from '../../src/naming/naming.module.js';
+import { createLogger } from '../../src/ops/event-log.js';
+import type { CryptoProvider } from '../../src/protocol/crypto/provider.js';
+import { createSodiumProvider } from '../../src/protocol/crypto/sodium.js';
+import { fromHex, toHex } from '../../src/protocol/encoding/hex.js';
+import { startCapturedMail, type CapturedMail, type CapturedMessage } from '../../src/sandbox/captured-mail.js';
+import { createPerson, type Person } from '../../src/sandbox/people.js';
+import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
+import { buildWorld, settle, type World } from '../../src/sandbox/world.js';
+import { Database } from '../../src/storage/database.js';
+import { createTestSchema, type TestSchema } from './database.js';
+
+export const ROOT = 'gateway.eth' as EnsName;
+export const SERVICE = 'ds.gateway.eth' as EnsName;
+export const DOMAIN = 'gateway.test';
+
+/** What a suite may set differently. */
+export interface TestGatewayOptions {
+  readonly settings?: Partial<SettingsInput>;
+  readonly email?: Partial<EmailConfigInput>;
+  readonly dns?: DnsResolver;
+  readonly adapters?: readonly Adapter[];
+  /** Where log lines go, with their level; nowhere by default. */
+  readonly log?: { readonly level: string; readonly destination: DestinationStream };
+}
+
+const noDns: DnsResolver = () => Promise.reject(Object.assign(new Error('no such record'), { code: 'ENOTFOUND' }));
+const FAST_RETRY = { firstSeconds: 0.2, factor: 1.5, maxSeconds: 2 };
+
+/**
+ * The whole gateway in this process, over a schema and an ENS of its own on the run's PostgreSQL and chain, with
+ * alice.eth and bob.eth signed up and outgoing mail captured.
+ */
+export class TestGateway {
+  private constructor(
+    readonly running: RunningGateway,
+    readonly settings: SettingsInput,
+    readonly world: World,
+    readonly deployer: Deployer,
+    readonly crypto: CryptoProvider,
+    readonly alice: Person,
+    readonly bob: Person,
+    readonly smtpPort: number,
+    readonly mailbox: CapturedMail,
+    private readonly schema: TestSchema,
+    private readonly home: string,
+  ) {}
+
+  static async create(options: TestGatewayOptions = {}): Promise<TestGateway> {
+    const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-suite-'));
+    const schema = await createTestSchema('gateway');
+    const [httpPort, smtpPort, crypto] = [await freePort(), await freePort(), await createSodiumProvider()];
+    const mailbox = await startCapturedMail({ dir: home, smtpPort: 0, httpPort: 0 });
+    const secrets = { rootSecret: randomBytes(32), storageKeys: [{ id: 1, key: randomBytes(32) }] as const };
+    const deployer = await fundedDeployer();
+    const alice = createPerson(crypto, { name: 'alice.eth' as EnsName, wallet: newWallet(), deliveryService: SERVICE });
+    const bob = createPerson(crypto, { name: 'bob.eth' as EnsName, wallet: newWallet(), deliveryService: SERVICE });
+    const url = `http://${LOOPBACK}:${httpPort}`;
+    const world = await buildWorld(deployer, {
+      chain: { rpcUrl: process.env['TEST_RPC_URL']!, chainId: Number(process.env['TEST_CHAIN_ID']) },
+      rootName: ROOT,
+      people: [alice, bob],
+      ccipUrl: `${url}/ccip/{sender}/{data}.json`,
+      ccipSigner: crypto.ethereumAddress(fromHex(ccipSignerKey(secrets.rootSecret))),
+      topLevelAliases: { email: `email.${ROOT}` },
+    });
+    const settings: SettingsInput = {
+      database: schema.options,
+      http: { port: httpPort, publicUrl: url },
+      admin: { port: await freePort() },
+      ens: {
+        rpcUrls: [process.env['TEST_RPC_URL']!],
+        chainId: Number(process.env['TEST_CHAIN_ID']),
+        registry: world.registry,
+        cacheSeconds: 1,
+        negativeCacheSeconds: 1,
+        allowPrivateFetch: true,
+      },
+      names: { root: ROOT, aliasRegistry: world.aliasRegistry },
+      ccipRead: { resolvers: [world.offchainResolver] },
+      deliveryService: { name: SERVICE, signUp: { policy: 'open' } },
+      delivery: { retry: { email: FAST_RETRY, dm3: FAST_RETRY }, pollSeconds: 0.2 },
+      ...options.settings,
+    };
+    const email = emailConfigSchema.parse({
+      domains: [DOMAIN],
+      listen: { host: LOOPBACK, port: smtpPort },
+      outgoing: { smartHost: mailbox.smtp },
+      dkim: { selector: 'test', privateKey: dkimKey() },
+      ...options.email,
+    });
+    const logger = createLogger(options.log ?? { level: 'silent' });
+    const networks = { email: { config: email, dns: options.dns ?? noDns }, others: options.adapters ?? [] };
+    const running = await startGateway(await createRuntime(coreSchema.parse(settings), secrets, networks, logger));
+    const accounts = running.app.get(AccountService);
+    for (const { name, profile } of [alice, bob]) await accounts.submitProfile(name, profile);
+    return new TestGateway(running, settings, world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home);
+  }
+
+  get url(): string {
+    return this.settings.http.publicUrl;
+  }
+
+  get deliveryServiceUrl(): string {
+    return `${this.url}/ds`;
+  }
+
+  get db(): Database {
+    return this.running.app.get(Database);
+  }
+
+  /** Somebody new with a name on the chain; `signUp` also opens a mailbox here. */
+  async addPerson(name: string, options: { deliveryService?: string; signUp?: boolean } = {}): Promise<Person> {
+    const deliveryService = (options.deliveryService ?? SERVICE) as EnsName;
+    const person = createPerson(this.crypto, { name: name as EnsName, wallet: newWallet(), deliveryService });
+    await settle(this.deployer, { registry: this.world.registry, resolver: this.world.plainResolver, person });
+    if (options.signUp) await this.running.app.get(AccountService).submitProfile(person.name, person.profile);
+    return person;
+  }
+
+  /** Mail that left, oldest first. */
+  async sentMail(): Promise<CapturedMessage[]> {
+    return (await (await fetch(this.mailbox.url)).json()) as CapturedMessage[];
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+    await this.mailbox.stop();
+    this.deployer.close();
+    await this.schema.drop();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+}
+
+const newWallet = () => toHex(randomBytes(32));
+
+/** An account of the suite's own, so that suites on one chain do not count each other's transactions. */
+async function fundedDeployer(): Promise<Deployer> {
+  const rpcUrl = process.env['TEST_RPC_URL']!;
+  const deployer = connectDeployer({ rpcUrl, chainId: Number(process.env['TEST_CHAIN_ID']), privateKey: newWallet() });
+  const body = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'anvil_setBalance',
+    params: [deployer.address, '0x21e19e0c9bab2400000'],
+  };
+  await fetch(rpcUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  return deployer;
+}
