@@ -247,18 +247,30 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
     },
     {
       provide: Maintenance,
-      inject: [Database, MailboxStore, GhostStore, MessageMapStore, MessageStore, SETTINGS, EVENT_LOG],
+      inject: [
+        Database,
+        Outbox,
+        MailboxStore,
+        GhostStore,
+        ConversationStore,
+        MessageMapStore,
+        MessageStore,
+        SETTINGS,
+        EVENT_LOG,
+      ],
       useFactory: (
         db: Database,
+        outbox: Outbox,
         mailbox: MailboxStore,
         ghosts: GhostStore,
+        conversations: ConversationStore,
         map: MessageMapStore,
         messages: MessageStore,
         { deliveryService, delivery: { mapDays, deadLetterDays } }: Settings,
         log: EventLog,
       ) => {
         const retention = { mailboxDays: deliveryService.messageTtlDays, mapDays, deadLetterDays };
-        return new Maintenance({ db, mailbox, ghosts, map, messages, retention, log });
+        return new Maintenance({ db, outbox, mailbox, ghosts, conversations, map, messages, retention, log });
       },
     },
     {

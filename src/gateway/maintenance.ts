@@ -2,16 +2,20 @@ import { errorCode } from '../common/errors.js';
 import { challengeStore } from '../delivery/access/challenge.store.js';
 import type { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
 import type { EventLog } from '../ops/event-log.js';
+import type { Outbox } from '../outbox/outbox.js';
 import { purgeSeen } from '../outbox/seen.js';
 import type { Database } from '../storage/database.js';
+import type { ConversationStore } from './conversations/conversation.store.js';
 import type { GhostStore } from './ghosts/ghost.store.js';
 import type { MessageMapStore } from './messages/message-map.store.js';
 import type { MessageStore } from './messages/message.store.js';
 
 interface Parts {
   readonly db: Database;
+  readonly outbox: Outbox;
   readonly mailbox: MailboxStore;
   readonly ghosts: GhostStore;
+  readonly conversations: ConversationStore;
   readonly map: MessageMapStore;
   readonly messages: MessageStore;
   readonly retention: { mailboxDays: number; mapDays: number; deadLetterDays: number };
@@ -39,13 +43,16 @@ export class Maintenance {
   }
 
   async run(): Promise<void> {
-    const { db, mailbox, ghosts, map, messages, retention, log } = this.parts;
+    const { db, outbox, mailbox, ghosts, conversations, map, messages, retention, log } = this.parts;
     try {
       await challengeStore.purge(db);
       await untilEmpty(() => purgeSeen(db, BATCH));
       await untilEmpty(() => map.purge(db, retention.mapDays, BATCH));
+      await untilEmpty(() => messages.purge(db, retention.mapDays, BATCH));
+      await untilEmpty(() => conversations.purge(db, retention.mapDays, BATCH));
+      await untilEmpty(() => messages.eraseDead(db, retention.deadLetterDays, BATCH));
+      await untilEmpty(() => outbox.purgeDead(db, retention.deadLetterDays, BATCH));
       if (retention.mailboxDays > 0) await untilEmpty(() => mailbox.purge(db, retention.mailboxDays, BATCH));
-      await messages.eraseDead(db, retention.deadLetterDays);
       await ghosts.purge(db, UNUSED_GHOST_DAYS);
     } catch (error) {
       log.warn('maintenance.failed', { code: errorCode(error) });

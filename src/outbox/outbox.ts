@@ -100,6 +100,16 @@ export class Outbox {
     return gone.length > 0;
   }
 
+  /** Deletes dead letters that nobody has retried for `days`. @returns how many, `limit` at most */
+  async purgeDead(db: Queryable, days: number, limit: number): Promise<number> {
+    const gone = await db.query(
+      `DELETE FROM outbox_dead WHERE ref IN (
+         SELECT ref FROM outbox_dead WHERE died_at < now() - make_interval(days => $1) LIMIT $2) RETURNING ref`,
+      [days, limit],
+    );
+    return gone.length;
+  }
+
   async counts(db: Queryable): Promise<OutboxCounts> {
     const [counts] = await db.query<{ waiting: number; dead: number; oldestSeconds: number }>(
       `SELECT count(*)::int AS waiting, (SELECT count(*)::int FROM outbox_dead) AS dead,

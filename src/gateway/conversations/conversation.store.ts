@@ -79,6 +79,15 @@ export class ConversationStore {
     await tx.query(sql, [id, this.sealer.sealJson(context(id), update.context), name]);
   }
 
+  /** Deletes what rested for `days` and nothing refers to any more. @returns how many, `limit` at most */
+  async purge(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `DELETE FROM conversation WHERE id IN (SELECT id FROM conversation c
+      WHERE used_at < now() - make_interval(days => $1)
+        AND NOT EXISTS (SELECT FROM message_map WHERE conversation_id = c.id)
+        AND NOT EXISTS (SELECT FROM message WHERE conversation_id = c.id) LIMIT $2) RETURNING id`;
+    return (await db.query(sql, [days, limit])).length;
+  }
+
   #open([row]: readonly Row[]): Conversation | null {
     if (!row) return null;
     const { id, sealed_context, sealed_shown_name } = row;

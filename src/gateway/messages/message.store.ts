@@ -99,11 +99,19 @@ export class MessageStore {
     await tx.query(sql, [id]);
   }
 
-  /** Erases the content of dead letters older than `days`. */
-  async eraseDead(db: Queryable, days: number): Promise<number> {
-    const sql = `UPDATE message SET sealed_payload = NULL, sealed_frozen = NULL WHERE state = 'failed'
-      AND sealed_payload IS NOT NULL AND settled_at < now() - make_interval(days => $1) RETURNING id`;
-    return (await db.query(sql, [days])).length;
+  /** Erases the content of dead letters older than `days`. @returns how many, `limit` at most */
+  async eraseDead(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `UPDATE message SET sealed_payload = NULL, sealed_frozen = NULL WHERE id IN (
+      SELECT id FROM message WHERE state = 'failed' AND sealed_payload IS NOT NULL
+        AND settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+    return (await db.query(sql, [days, limit])).length;
+  }
+
+  /** Deletes what was settled more than `days` ago. @returns how many, `limit` at most */
+  async purge(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `DELETE FROM message WHERE id IN (SELECT id FROM message
+      WHERE settled_at IS NOT NULL AND settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+    return (await db.query(sql, [days, limit])).length;
   }
 }
 

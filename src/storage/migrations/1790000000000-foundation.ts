@@ -127,6 +127,7 @@ const UP = [
     created_at timestamptz NOT NULL DEFAULT now(),
     used_at timestamptz NOT NULL DEFAULT now()
   )`,
+  `CREATE INDEX conversation_used ON conversation (used_at)`,
   `CREATE INDEX conversation_latest ON conversation (identity, ghost, used_at DESC)`,
   `CREATE TABLE message (
     id uuid PRIMARY KEY,
@@ -142,6 +143,7 @@ const UP = [
     accepted_at timestamptz NOT NULL DEFAULT now(),
     settled_at timestamptz
   )`,
+  `CREATE INDEX message_conversation ON message (conversation_id)`,
   `CREATE INDEX message_settled ON message (settled_at) WHERE settled_at IS NOT NULL`,
   `CREATE TABLE message_map (
     id uuid PRIMARY KEY,
@@ -156,6 +158,7 @@ const UP = [
   `CREATE UNIQUE INDEX message_map_remote ON message_map (remote_key, owner)`,
   `CREATE INDEX message_map_message ON message_map (owner, message_key)`,
   `CREATE INDEX message_map_encrypted ON message_map (owner, encrypted_key)`,
+  `CREATE INDEX message_map_conversation ON message_map (conversation_id)`,
   `CREATE INDEX message_map_age ON message_map (created_at)`,
   `CREATE TABLE admin_token (
     token_hash bytea PRIMARY KEY,
