@@ -7,11 +7,13 @@ import type { DnsResolver } from './adapters/email/dns.js';
 import type { Clock } from './common/clock.js';
 import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
-import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
+import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AdapterRegistry } from './gateway/adapters.js';
 import { GatewayModule } from './gateway/gateway.module.js';
+import type { AliasCodec } from './naming/alias/codec.js';
+import { emailCodec } from './naming/alias/email.js';
 import { NamingModule } from './naming/naming.module.js';
 import type { EventLog } from './ops/event-log.js';
 import { requestLogging } from './ops/http-log.js';
@@ -38,13 +40,13 @@ export interface Runtime {
 export interface Networks {
   readonly email?: { readonly config: EmailConfig; readonly dns: DnsResolver };
   /** Ready-made ones: the fake network of the contract test. */
-  readonly others?: readonly Adapter[];
+  readonly others?: readonly { readonly adapter: Adapter; readonly codec: AliasCodec }[];
 }
 
 @Global()
 @Module({})
 class RuntimeModule {
-  static forRoot({ settings, secrets, crypto, random, clock, log, metrics }: Runtime): DynamicModule {
+  static forRoot({ settings, secrets, crypto, random, clock, log, metrics, networks }: Runtime): DynamicModule {
     const providers = [
       { provide: SETTINGS, useValue: settings },
       { provide: SECRETS, useValue: secrets },
@@ -53,6 +55,7 @@ class RuntimeModule {
       { provide: CLOCK, useValue: clock },
       { provide: EVENT_LOG, useValue: log },
       { provide: Metrics, useValue: metrics },
+      { provide: ALIAS_CODECS, useValue: codecsOf(networks) },
     ];
     return { module: RuntimeModule, providers, exports: providers.map(({ provide }) => provide) };
   }
@@ -75,8 +78,13 @@ function adaptersOf({ networks, secrets, clock, log }: Runtime): Adapter[] {
   const secret = deriveKey(secrets.rootSecret, 'email');
   return [
     ...(email ? [new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns })] : []),
-    ...others,
+    ...others.map(({ adapter }) => adapter),
   ];
+}
+
+/** Also of networks that are switched off here: their names are known for what they are, and messages to them wait. */
+function codecsOf({ others = [] }: Networks): AliasCodec[] {
+  return [emailCodec, ...others.map(({ codec }) => codec)];
 }
 
 @Module({})

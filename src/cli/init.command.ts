@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { ConfigError } from '../config/errors.js';
 import { loadSecrets } from '../config/secrets.js';
-import { BASE_PATH, OwnService } from '../delivery/delivery.module.js';
+import { OwnService } from '../delivery/own-service.js';
 import { deliveryServiceRecord } from '../delivery/service-records.js';
 import { ccipSignerKey } from '../naming/naming.module.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
@@ -46,7 +46,7 @@ async function run({ dir, root, mailDomain, url, force }: Options): Promise<void
   fs.writeFileSync(file, configTemplate({ root, mailDomain, url: url.replace(/\/+$/, ''), files }));
   const crypto = await createSodiumProvider();
   const { rootSecret } = loadSecrets(files, {});
-  const service = new OwnService(crypto, rootSecret, `ds.${root}`);
+  const service = new OwnService(crypto, { rootSecret, name: `ds.${root}`, publicUrl: url });
   console.log(`Wrote ${shown(file)} and secrets/ beside it.
 
 Back up ${shown(files.rootSecretFile)} now, off this machine: every identity this gateway holds for people outside
@@ -59,7 +59,7 @@ Publish in ENS:
   2. Make it the resolver of ${root}, and put its address into gateway.yaml (ccipRead.resolvers).
   3. ds.${root} is then answered by this service itself. If you choose another name for the delivery service
      (deliveryService.name), set its text record ${DELIVERY_SERVICE_RECORD} to:
-     ${deliveryServiceRecord(service.keys, `${url}${BASE_PATH}`)}
+     ${deliveryServiceRecord(service)}
 
 Publish in DNS:
   ${mailDomain}.  MX   10 ${new URL(url).hostname}.

@@ -5,3 +5,5 @@ export const CRYPTO = Symbol('crypto provider');
 export const RANDOM = Symbol('random bytes');
 export const CLOCK = Symbol('clock');
 export const EVENT_LOG = Symbol('event log');
+/** How addresses of each network are written as ENS names (`naming/alias/codec.ts`). */
+export const ALIAS_CODECS = Symbol('alias codecs');

@@ -1,17 +1,14 @@
 import { Global, Module, type OnModuleInit } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
-import type { EnsName } from '../common/ids.js';
+import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
 import { BoundedCache } from '../naming/bounded-cache.js';
-import { normaliseName } from '../naming/ens-name.js';
 import { NameService } from '../naming/name-service.js';
 import { ProfileResolver } from '../naming/profile-resolver.js';
 import { safeFetch } from '../naming/safe-fetch.js';
-import type { EventLog } from '../ops/event-log.js';
-import { profileKeysFromSeed, type ProfileKeys } from '../protocol/crypto/keys.js';
-import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
+import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { fromUtf8 } from '../protocol/encoding/utf8.js';
 import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
@@ -22,37 +19,29 @@ import { RpcController } from './api/rpc.controller.js';
 import { DeliveryServiceClient, type PostJson } from './forwarding/delivery-service-client.js';
 import { ForwardingService } from './forwarding/forwarding.service.js';
 import { MailboxStore } from './mailbox/mailbox.store.js';
+import { OwnService } from './own-service.js';
 import { DeliveryServiceInfo } from './properties.js';
 import { ServiceRecords } from './service-records.js';
 import { Parties } from './submission/parties.js';
 import { SubmissionService } from './submission/submission.service.js';
 
-/** Where the delivery service answers below the public URL. */
-export const BASE_PATH = '/ds';
-
-const SEEN_MARGIN_DAYS = 30;
-const LONGEST_RETRY_DAYS = 7;
-export const SEEN_SECONDS = (SEEN_MARGIN_DAYS + LONGEST_RETRY_DAYS) * 86_400;
-
 const FORWARD_TIMEOUT_MS = 20_000;
 const SIZE_LIMIT_TTL_MS = 5 * 60_000;
+const SIZE_LIMITS_KEPT = 10_000;
 
-/** The delivery service's own name and keys. */
-export class OwnService {
-  readonly name: EnsName;
-  readonly keys: ProfileKeys;
-
-  constructor(crypto: CryptoProvider, rootSecret: Uint8Array, name: string) {
-    this.name = normaliseName(name);
-    this.keys = profileKeysFromSeed(crypto, deriveKey(rootSecret, 'delivery service keys'));
-  }
-}
+const nameOf = ({ name }: OwnService) => name;
 
 function postJson(allowPrivate: boolean): PostJson {
   return async (url, json) => {
     const { status, body } = await safeFetch(url, { allowPrivate, json, timeoutMs: FORWARD_TIMEOUT_MS });
     return { status, text: fromUtf8(body) };
   };
+}
+
+/** A service that does not say its limit is asked again the next time. */
+function sizeLimitCache(clock: Clock) {
+  const ttlMs = (limit: number | null) => (limit === null ? 0 : SIZE_LIMIT_TTL_MS);
+  return new BoundedCache({ clock, maxEntries: SIZE_LIMITS_KEPT, ttlMs });
 }
 
 @Global()
@@ -63,110 +52,58 @@ function postJson(allowPrivate: boolean): PostJson {
     {
       provide: OwnService,
       inject: [CRYPTO, SECRETS, SETTINGS],
-      useFactory: (crypto: CryptoProvider, { rootSecret }: Secrets, { deliveryService }: Settings) =>
-        new OwnService(crypto, rootSecret, deliveryService.name),
+      useFactory: (crypto: CryptoProvider, { rootSecret }: Secrets, { deliveryService, http }: Settings) =>
+        new OwnService(crypto, { rootSecret, name: deliveryService.name, publicUrl: http.publicUrl }),
     },
-    {
-      provide: AccountService,
-      inject: [CRYPTO, Database, NameService, OwnService, SETTINGS],
-      useFactory: (crypto: CryptoProvider, db: Database, names: NameService, own: OwnService, settings: Settings) =>
-        new AccountService({ crypto, db, names, ownName: own.name, signUp: settings.deliveryService.signUp }),
-    },
-    {
-      provide: Parties,
-      inject: [CRYPTO, NameService, AccountService],
-      useFactory: (crypto: CryptoProvider, names: NameService, accounts: AccountService) =>
-        new Parties(crypto, names, accounts),
-    },
-    {
-      provide: SubmissionService,
-      inject: [CRYPTO, RANDOM, CLOCK, Database, Sealer, OwnService, Parties, MailboxStore, SETTINGS, EVENT_LOG],
-      useFactory: (
-        crypto: CryptoProvider,
-        random: RandomBytes,
-        clock: Clock,
-        db: Database,
-        sealer: Sealer,
-        { keys }: OwnService,
-        parties: Parties,
-        mailbox: MailboxStore,
-        { deliveryService: { sizeLimit } }: Settings,
-        log: EventLog,
-      ) =>
-        new SubmissionService({
-          crypto,
-          random,
-          clock,
-          db,
-          sealer,
-          keys,
-          parties,
-          mailbox,
-          sizeLimit,
-          seenSeconds: SEEN_SECONDS,
-          log,
-        }),
-    },
-    {
-      provide: LoginService,
-      inject: [CRYPTO, RANDOM, CLOCK, Database, Sealer, NameService, AccountService, OwnService, SECRETS, SETTINGS],
-      useFactory: (
-        crypto: CryptoProvider,
-        random: RandomBytes,
-        clock: Clock,
-        db: Database,
-        sealer: Sealer,
-        names: NameService,
-        accounts: AccountService,
-        own: OwnService,
-        { rootSecret }: Secrets,
-        { deliveryService: { challengeSeconds, sessionSeconds } }: Settings,
-      ) => {
-        const tokenSecret = deriveKey(rootSecret, 'session tokens');
-        const parts = { crypto, random, clock, db, sealer, names, accounts, ownName: own.name, tokenSecret };
-        return new LoginService({ ...parts, challengeSeconds, sessionSeconds });
-      },
-    },
-    {
-      provide: DeliveryServiceInfo,
-      inject: [SETTINGS, NameService, AccountService],
-      useFactory: ({ deliveryService }: Settings, names: NameService, accounts: AccountService) =>
-        new DeliveryServiceInfo(deliveryService, names, accounts),
-    },
-    {
-      provide: ForwardingService,
-      inject: [CRYPTO, RANDOM, CLOCK, OwnService, SubmissionService, ProfileResolver, SETTINGS],
-      useFactory: (
-        crypto: CryptoProvider,
-        random: RandomBytes,
-        clock: Clock,
-        own: OwnService,
-        submissions: SubmissionService,
-        profiles: ProfileResolver,
-        { deliveryService, ens }: Settings,
-      ) =>
-        new ForwardingService({
-          crypto,
-          random,
-          ownName: own.name,
-          ownEncryptionKey: own.keys.encryption.publicKey,
-          ownSizeLimit: deliveryService.sizeLimit,
-          submissions,
-          profiles,
-          client: new DeliveryServiceClient(postJson(ens.allowPrivateFetch)),
-          sizeLimits: new BoundedCache({
-            clock,
-            maxEntries: 10_000,
-            ttlMs: (limit) => (limit === null ? 0 : SIZE_LIMIT_TTL_MS),
-          }),
-        }),
-    },
-    {
-      provide: ServiceRecords,
-      inject: [CRYPTO, OwnService, SETTINGS],
-      useFactory: (crypto: CryptoProvider, { name, keys }: OwnService, { http }: Settings) =>
-        new ServiceRecords(name, { crypto, keys, url: `${http.publicUrl}${BASE_PATH}` }),
-    },
+    fromParts(AccountService, {
+      crypto: CRYPTO,
+      db: Database,
+      names: NameService,
+      ownName: [OwnService, nameOf],
+      signUp: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.signUp],
+    }),
+    fromParts(Parties, { crypto: CRYPTO, names: NameService, accounts: AccountService }),
+    fromParts(SubmissionService, {
+      crypto: CRYPTO,
+      random: RANDOM,
+      clock: CLOCK,
+      db: Database,
+      sealer: Sealer,
+      keys: [OwnService, ({ keys }: OwnService) => keys],
+      parties: Parties,
+      mailbox: MailboxStore,
+      sizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
+      log: EVENT_LOG,
+    }),
+    fromParts(LoginService, {
+      crypto: CRYPTO,
+      random: RANDOM,
+      clock: CLOCK,
+      db: Database,
+      sealer: Sealer,
+      names: NameService,
+      accounts: AccountService,
+      ownName: [OwnService, nameOf],
+      tokenSecret: [SECRETS, ({ rootSecret }: Secrets) => deriveKey(rootSecret, 'session tokens')],
+      challengeSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.challengeSeconds],
+      sessionSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sessionSeconds],
+    }),
+    fromParts(DeliveryServiceInfo, {
+      settings: [SETTINGS, ({ deliveryService }: Settings) => deliveryService],
+      names: NameService,
+      accounts: AccountService,
+    }),
+    fromParts(ForwardingService, {
+      crypto: CRYPTO,
+      random: RANDOM,
+      own: OwnService,
+      ownSizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
+      submissions: SubmissionService,
+      profiles: ProfileResolver,
+      client: [SETTINGS, ({ ens }: Settings) => new DeliveryServiceClient(postJson(ens.allowPrivateFetch))],
+      sizeLimits: [CLOCK, sizeLimitCache],
+    }),
+    fromParts(ServiceRecords, { crypto: CRYPTO, own: OwnService }),
   ],
   exports: [OwnService, AccountService, Parties, SubmissionService, ForwardingService, MailboxStore, LoginService],
 })

@@ -1,12 +1,12 @@
 import type { EnsName } from '../common/ids.js';
 import type { NameRecords, RecordSource } from '../naming/ccip-read/records.js';
-import type { ProfileKeys } from '../protocol/crypto/keys.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { toBase64 } from '../protocol/encoding/base64.js';
 import { dataRecord, DELIVERY_SERVICE_RECORD } from '../protocol/profile/record.js';
+import type { OwnService } from './own-service.js';
 
 /** The record other services and clients find us by (`network.dm3.deliveryService`). */
-export function deliveryServiceRecord(keys: ProfileKeys, url: string): string {
+export function deliveryServiceRecord({ keys, url }: OwnService): string {
   return dataRecord({
     publicEncryptionKey: toBase64(keys.encryption.publicKey),
     publicSigningKey: toBase64(keys.signing.publicKey),
@@ -22,16 +22,15 @@ export function deliveryServiceRecord(keys: ProfileKeys, url: string): string {
 export class ServiceRecords implements RecordSource {
   readonly #records: NameRecords;
 
-  constructor(
-    private readonly name: EnsName,
-    options: { crypto: CryptoProvider; keys: ProfileKeys; url: string },
-  ) {
-    const { crypto, keys, url } = options;
-    const address = crypto.ethereumAddress(keys.storageKey);
-    this.#records = { address, texts: { [DELIVERY_SERVICE_RECORD]: deliveryServiceRecord(keys, url), url } };
+  readonly #name: EnsName;
+
+  constructor({ crypto, own }: { crypto: CryptoProvider; own: OwnService }) {
+    this.#name = own.name;
+    const address = crypto.ethereumAddress(own.keys.storageKey);
+    this.#records = { address, texts: { [DELIVERY_SERVICE_RECORD]: deliveryServiceRecord(own), url: own.url } };
   }
 
   async find(name: EnsName): Promise<NameRecords | null> {
-    return name === this.name ? this.#records : null;
+    return name === this.#name ? this.#records : null;
   }
 }

@@ -5,12 +5,12 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import type { Clock } from '../common/clock.js';
+import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
 import { AccountService } from '../delivery/accounts/account.service.js';
-import { OwnService, SEEN_SECONDS } from '../delivery/delivery.module.js';
+import { OwnService } from '../delivery/own-service.js';
 import { ForwardingService } from '../delivery/forwarding/forwarding.service.js';
 import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
 import { Parties } from '../delivery/submission/parties.js';
@@ -21,7 +21,7 @@ import { Metrics } from '../ops/metrics.js';
 import { Probes } from '../ops/probes.js';
 import { Outbox } from '../outbox/outbox.js';
 import { OutboxWorker, type ItemHandler } from '../outbox/outbox-worker.js';
-import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
+import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
 import { AdapterRegistry } from './adapters.js';
@@ -49,6 +49,30 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
   useFactory: (sealer: Sealer) => new Store(sealer),
 });
 
+function createWorker(
+  db: Database,
+  outbox: Outbox,
+  toDm3: ToDm3Handler,
+  fromDm3: FromDm3Handler,
+  notice: NoticeHandler,
+  { delivery }: Settings,
+  log: EventLog,
+): OutboxWorker {
+  const handlers = new Map<string, ItemHandler>([
+    [ITEM.toDm3, toDm3],
+    [ITEM.fromDm3, fromDm3],
+    [ITEM.notice, notice],
+  ]);
+  const { concurrency, leaseSeconds, pollSeconds } = delivery;
+  const policyOf = (network: string) => retryPolicy(network, delivery.retry);
+  return new OutboxWorker({ db, outbox, handlers, policyOf, concurrency, leaseSeconds, pollSeconds, log });
+}
+
+function retentionOf({ deliveryService, delivery }: Settings) {
+  const { mapDays, deadLetterDays } = delivery;
+  return { mailboxDays: deliveryService.messageTtlDays, mapDays, deadLetterDays };
+}
+
 @Global()
 @Module({
   providers: [
@@ -58,226 +82,105 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
     sealed(MessageMapStore),
     AdapterRegistry,
     { provide: Outbox, inject: [Database], useFactory: (db: Database) => new Outbox(db.schema) },
-    {
-      provide: MessageQueue,
-      inject: [Outbox, Sealer, SETTINGS],
-      useFactory: (outbox: Outbox, sealer: Sealer, { delivery }: Settings) =>
-        new MessageQueue(outbox, sealer, delivery.expirySeconds),
-    },
+    fromParts(MessageQueue, {
+      outbox: Outbox,
+      sealer: Sealer,
+      expirySeconds: [SETTINGS, ({ delivery }: Settings) => delivery.expirySeconds],
+    }),
     {
       provide: ConversationTokens,
       inject: [SECRETS],
       useFactory: ({ rootSecret }: Secrets) => new ConversationTokens(deriveKey(rootSecret, 'conversation tokens')),
     },
     {
-      provide: GhostService,
-      inject: [CRYPTO, Database, SECRETS, GhostStore, AliasNames, OwnService, AdapterRegistry],
-      useFactory: (
-        crypto: CryptoProvider,
-        db: Database,
-        { rootSecret }: Secrets,
-        store: GhostStore,
-        aliases: AliasNames,
-        { name: deliveryService }: OwnService,
-        adapters: AdapterRegistry,
-      ) => {
-        const keys = new GhostKeys(crypto, rootSecret);
-        const formatAddress = adapters.format.bind(adapters);
-        return new GhostService({ crypto, db, keys, store, aliases, deliveryService, formatAddress });
-      },
+      provide: GhostKeys,
+      inject: [CRYPTO, SECRETS],
+      useFactory: (crypto: CryptoProvider, { rootSecret }: Secrets) => new GhostKeys(crypto, rootSecret),
     },
-    {
-      provide: Notices,
-      inject: [GhostService, AdapterRegistry, ConversationStore, MessageStore, MessageQueue, NameService, CLOCK],
-      useFactory: (
-        ghosts: GhostService,
-        adapters: AdapterRegistry,
-        conversations: ConversationStore,
-        messages: MessageStore,
-        queue: MessageQueue,
-        names: NameService,
-        clock: Clock,
-      ) => new Notices({ ghosts, adapters, conversations, messages, queue, names, now: () => clock.now() }),
-    },
-    {
-      provide: GatewayDestination,
-      inject: [GhostService, AdapterRegistry, MessageStore, MessageQueue],
-      useFactory: (ghosts: GhostService, adapters: AdapterRegistry, messages: MessageStore, queue: MessageQueue) =>
-        new GatewayDestination({ ghosts, adapters, messages, queue }),
-    },
-    {
-      provide: GatewayPortService,
-      inject: [
-        Database,
-        Sealer,
-        NameService,
-        AccountService,
-        ForwardingService,
-        GhostService,
-        ConversationStore,
-        MessageStore,
-        MessageMapStore,
-        MessageQueue,
-        Notices,
-        EVENT_LOG,
-      ],
-      useFactory: (
-        db: Database,
-        sealer: Sealer,
-        names: NameService,
-        accounts: AccountService,
-        forwarding: ForwardingService,
-        ghosts: GhostService,
-        conversations: ConversationStore,
-        messages: MessageStore,
-        map: MessageMapStore,
-        queue: MessageQueue,
-        notices: Notices,
-        log: EventLog,
-      ) => {
-        const stores = { conversations, messages, map, queue, notices };
-        return new GatewayPortService({
-          db,
-          sealer,
-          names,
-          accounts,
-          forwarding,
-          ghosts,
-          ...stores,
-          seenSeconds: SEEN_SECONDS,
-          log,
-        });
-      },
-    },
-    {
-      provide: ToDm3Handler,
-      inject: [
-        CRYPTO,
-        RANDOM,
-        Database,
-        NameService,
-        AccountService,
-        ForwardingService,
-        GhostService,
-        ConversationTokens,
-        MessageStore,
-        MessageMapStore,
-        Notices,
-        EVENT_LOG,
-      ],
-      useFactory: (
-        crypto: CryptoProvider,
-        random: RandomBytes,
-        db: Database,
-        names: NameService,
-        accounts: AccountService,
-        forwarding: ForwardingService,
-        ghosts: GhostService,
-        tokens: ConversationTokens,
-        messages: MessageStore,
-        map: MessageMapStore,
-        notices: Notices,
-        log: EventLog,
-      ) => {
-        const stores = { messages, map, notices };
-        return new ToDm3Handler({ crypto, random, db, names, accounts, forwarding, ghosts, tokens, ...stores, log });
-      },
-    },
-    {
-      provide: FromDm3Handler,
-      inject: [
-        CRYPTO,
-        Database,
-        NameService,
-        AdapterRegistry,
-        GhostService,
-        ConversationTokens,
-        ConversationStore,
-        MessageStore,
-        MessageMapStore,
-        Notices,
-        SETTINGS,
-        EVENT_LOG,
-      ],
-      useFactory: (
-        crypto: CryptoProvider,
-        db: Database,
-        names: NameService,
-        adapters: AdapterRegistry,
-        ghosts: GhostService,
-        tokens: ConversationTokens,
-        conversations: ConversationStore,
-        messages: MessageStore,
-        map: MessageMapStore,
-        notices: Notices,
-        { delivery: { conversationDays } }: Settings,
-        log: EventLog,
-      ) => {
-        const stores = { conversations, messages, map, notices };
-        return new FromDm3Handler({ crypto, db, names, adapters, ghosts, tokens, ...stores, conversationDays, log });
-      },
-    },
-    {
-      provide: NoticeHandler,
-      inject: [Database, AdapterRegistry, MessageStore, EVENT_LOG],
-      useFactory: (db: Database, adapters: AdapterRegistry, messages: MessageStore, log: EventLog) =>
-        new NoticeHandler({ db, adapters, messages, log }),
-    },
+    fromParts(GhostService, {
+      crypto: CRYPTO,
+      db: Database,
+      keys: GhostKeys,
+      store: GhostStore,
+      aliases: AliasNames,
+      deliveryService: [OwnService, ({ name }: OwnService) => name],
+      formatAddress: [AdapterRegistry, (adapters: AdapterRegistry) => (foreign) => adapters.format(foreign)],
+    }),
+    fromParts(Notices, {
+      ghosts: GhostService,
+      adapters: AdapterRegistry,
+      conversations: ConversationStore,
+      messages: MessageStore,
+      queue: MessageQueue,
+      names: NameService,
+      clock: CLOCK,
+    }),
+    fromParts(GatewayDestination, {
+      ghosts: GhostService,
+      adapters: AdapterRegistry,
+      messages: MessageStore,
+      queue: MessageQueue,
+    }),
+    fromParts(GatewayPortService, {
+      db: Database,
+      sealer: Sealer,
+      names: NameService,
+      accounts: AccountService,
+      forwarding: ForwardingService,
+      ghosts: GhostService,
+      conversations: ConversationStore,
+      messages: MessageStore,
+      map: MessageMapStore,
+      queue: MessageQueue,
+      notices: Notices,
+      log: EVENT_LOG,
+    }),
+    fromParts(ToDm3Handler, {
+      crypto: CRYPTO,
+      random: RANDOM,
+      db: Database,
+      names: NameService,
+      accounts: AccountService,
+      forwarding: ForwardingService,
+      ghosts: GhostService,
+      tokens: ConversationTokens,
+      messages: MessageStore,
+      map: MessageMapStore,
+      notices: Notices,
+      log: EVENT_LOG,
+    }),
+    fromParts(FromDm3Handler, {
+      crypto: CRYPTO,
+      db: Database,
+      names: NameService,
+      adapters: AdapterRegistry,
+      ghosts: GhostService,
+      tokens: ConversationTokens,
+      conversations: ConversationStore,
+      messages: MessageStore,
+      map: MessageMapStore,
+      notices: Notices,
+      conversationDays: [SETTINGS, ({ delivery }: Settings) => delivery.conversationDays],
+      log: EVENT_LOG,
+    }),
+    fromParts(NoticeHandler, { db: Database, adapters: AdapterRegistry, messages: MessageStore, log: EVENT_LOG }),
     {
       provide: OutboxWorker,
       inject: [Database, Outbox, ToDm3Handler, FromDm3Handler, NoticeHandler, SETTINGS, EVENT_LOG],
-      useFactory: (
-        db: Database,
-        outbox: Outbox,
-        toDm3: ToDm3Handler,
-        fromDm3: FromDm3Handler,
-        notice: NoticeHandler,
-        { delivery }: Settings,
-        log: EventLog,
-      ) => {
-        const handlers = new Map<string, ItemHandler>([
-          [ITEM.toDm3, toDm3],
-          [ITEM.fromDm3, fromDm3],
-          [ITEM.notice, notice],
-        ]);
-        const { concurrency, leaseSeconds, pollSeconds } = delivery;
-        const policyOf = (network: string) => retryPolicy(network, delivery.retry);
-        return new OutboxWorker({ db, outbox, handlers, policyOf, concurrency, leaseSeconds, pollSeconds, log });
-      },
+      useFactory: createWorker,
     },
-    {
-      provide: Maintenance,
-      inject: [
-        Database,
-        Outbox,
-        MailboxStore,
-        GhostStore,
-        ConversationStore,
-        MessageMapStore,
-        MessageStore,
-        SETTINGS,
-        EVENT_LOG,
-      ],
-      useFactory: (
-        db: Database,
-        outbox: Outbox,
-        mailbox: MailboxStore,
-        ghosts: GhostStore,
-        conversations: ConversationStore,
-        map: MessageMapStore,
-        messages: MessageStore,
-        { deliveryService, delivery: { mapDays, deadLetterDays } }: Settings,
-        log: EventLog,
-      ) => {
-        const retention = { mailboxDays: deliveryService.messageTtlDays, mapDays, deadLetterDays };
-        return new Maintenance({ db, outbox, mailbox, ghosts, conversations, map, messages, retention, log });
-      },
-    },
-    {
-      provide: AdminService,
-      inject: [Database, Outbox, MessageStore],
-      useFactory: (db: Database, outbox: Outbox, messages: MessageStore) => new AdminService(db, outbox, messages),
-    },
+    fromParts(Maintenance, {
+      db: Database,
+      outbox: Outbox,
+      mailbox: MailboxStore,
+      ghosts: GhostStore,
+      conversations: ConversationStore,
+      map: MessageMapStore,
+      messages: MessageStore,
+      retention: [SETTINGS, retentionOf],
+      log: EVENT_LOG,
+    }),
+    fromParts(AdminService, { db: Database, outbox: Outbox, messages: MessageStore }),
   ],
   exports: [AdapterRegistry, AdminService, GhostService],
 })

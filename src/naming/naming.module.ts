@@ -3,12 +3,12 @@ import type { Clock } from '../common/clock.js';
 import type { EthAddress } from '../common/ids.js';
 import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
-import { CLOCK, CRYPTO, EVENT_LOG, SECRETS, SETTINGS } from '../config/tokens.js';
+import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, SECRETS, SETTINGS } from '../config/tokens.js';
 import type { EventLog } from '../ops/event-log.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { deriveKey } from '../storage/sealer.js';
 import { AliasNames } from './alias/alias-names.js';
-import { emailCodec } from './alias/email.js';
+import type { AliasCodec } from './alias/codec.js';
 import { AliasRegistryReader } from './alias/registry-reader.js';
 import { TopLevelDirectory } from './alias/top-level-directory.js';
 import { CcipReadController } from './ccip-read/ccip-read.controller.js';
@@ -58,9 +58,9 @@ const chainOf = ({ ens }: Settings) => ({
     },
     {
       provide: AliasNames,
-      inject: [SETTINGS],
-      useFactory: ({ names }: Settings) =>
-        new AliasNames({ rootName: normaliseName(names.root), codecs: [emailCodec] }),
+      inject: [SETTINGS, ALIAS_CODECS],
+      useFactory: ({ names }: Settings, codecs: readonly AliasCodec[]) =>
+        new AliasNames({ rootName: normaliseName(names.root), codecs }),
     },
     {
       provide: TopLevelDirectory,

@@ -1,5 +1,11 @@
 import type { Queryable, Tx } from '../storage/database.js';
 
+const LONGEST_RETRY_DAYS = 7;
+const MARGIN_DAYS = 30;
+
+/** How long a repeat is recognised: longer than anybody, we or another service, tries to deliver. */
+export const SEEN_SECONDS = (LONGEST_RETRY_DAYS + MARGIN_DAYS) * 86_400;
+
 /** `ref` is that of whoever came first. */
 export type SeenBefore = { readonly first: true } | { readonly first: false; readonly ref: string };
 

@@ -8,7 +8,7 @@ import { parseSettings, readConfigTree } from '../config/load.js';
 import { loadSecrets, type Secrets } from '../config/secrets.js';
 import { coreSettings, type Settings, type SettingsInput } from '../config/settings.js';
 import { AccountService } from '../delivery/accounts/account.service.js';
-import { BASE_PATH } from '../delivery/delivery.module.js';
+import { BASE_PATH } from '../delivery/own-service.js';
 import { adminTokenStore } from '../gateway/admin/admin-token.store.js';
 import { createRuntime, startGateway, type RunningGateway } from '../main.js';
 import { ccipSignerKey } from '../naming/naming.module.js';

@@ -2,6 +2,7 @@ import { authenticate, type AuthenticateResult, type DNSResolver } from 'mailaut
 import type { SenderIdentity } from '../../gateway/adapter/adapter.js';
 import { asciiDomain } from './address.js';
 import type { DnsResolver } from './dns.js';
+import { within } from './time-limit.js';
 
 export interface Authentication {
   readonly identity: SenderIdentity;
@@ -32,10 +33,8 @@ const NOT_CHECKED: Authentication = {
 
 /** SPF, DKIM and DMARC of a mail in one verdict. Never throws: what cannot be checked is unverified. */
 export async function checkAuthentication(mail: MailToCheck, options: AuthenticationOptions): Promise<Authentication> {
-  const timer = new Promise<null>((resolve) => setTimeout(resolve, options.timeoutMs, null).unref());
   try {
-    const result = await Promise.race([runChecks(mail, options), timer]);
-    return result === null ? NOT_CHECKED : judge(result, mail.author);
+    return judge(await within(options.timeoutMs, runChecks(mail, options)), mail.author);
   } catch {
     return NOT_CHECKED;
   }

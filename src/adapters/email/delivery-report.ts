@@ -10,6 +10,8 @@ export type DeliveryReport =
   /** A holiday note or the like: says nothing about delivery. */
   | { readonly kind: 'auto-reply' };
 
+const PARSER = { keepDeliveryStatus: true, skipTextToHtml: true, skipHtmlToText: true, checksumAlgo: false } as const;
+
 type Fields = ReadonlyMap<string, string>;
 
 /** Never throws: a mail to a bounce address that cannot be read as a report still says that the message came back. */
@@ -22,7 +24,7 @@ export async function readDeliveryReport(raw: Buffer): Promise<DeliveryReport> {
 }
 
 async function recipientsOf(raw: Buffer): Promise<Fields[]> {
-  const parts = await simpleParser(raw, { keepDeliveryStatus: true, skipTextToHtml: true, checksumAlgo: false }).then(
+  const parts = await simpleParser(raw, PARSER).then(
     ({ attachments }) => attachments,
     () => [],
   );

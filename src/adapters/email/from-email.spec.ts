@@ -102,6 +102,12 @@ describe('fromEmail', () => {
     expect((await read(mail(BASIC, ''))).message.text).toBe('(empty message)');
   });
 
+  it('takes attachments that do not say what they are', async () => {
+    const body = ['--b', '', 'see', '--b', 'Content-Disposition: attachment; filename=x', '', 'bytes', '--b--'];
+    const { message } = await read(mail([...BASIC, 'Content-Type: multipart/mixed; boundary=b'], body.join('\r\n')));
+    expect(message.attachments).toMatchObject([{ name: 'x', mediaType: 'application/octet-stream' }]);
+  });
+
   it('reads HTML where there is no text, or a stub', async () => {
     const html = '<p>Hi <b>Bob</b></p>';
     expect((await read(mail([...BASIC, 'Content-Type: text/html'], html))).message.text).toBe('Hi **Bob**');
@@ -113,6 +119,12 @@ describe('fromEmail', () => {
     expect((await read(both('plain words'))).message.text).toBe('plain words');
     expect((await read(both('Your mail program does not support HTML.'))).message.text).toBe('Hi **Bob**');
     expect((await read(both(''))).message.text).toBe('Hi **Bob**');
+  });
+
+  it('keeps both where they are no alternatives of one another', async () => {
+    const body = ['--b', 'Content-Type: text/html', '', '<p>Hi <b>Bob</b></p>', '--b', '', 'List footer', '--b--'];
+    const raw = mail([...BASIC, 'Content-Type: multipart/mixed; boundary=b'], body.join('\r\n'));
+    expect((await read(raw)).message.text).toBe('List footer\n\nHi **Bob**');
   });
 
   it('keeps the original of HTML that it had to flatten', async () => {
@@ -222,7 +234,7 @@ describe('fromEmail on real mail', () => {
           else expect((result as IncomingMail).message.text.trim()).not.toBe('');
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 500 },
     );
   });
 });

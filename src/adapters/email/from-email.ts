@@ -10,6 +10,7 @@ import { htmlToMarkdown, type InlineImages } from './html.js';
 import { extendReferences, findMessageIds } from './message-id.js';
 import { headerValues, refuseUnreasonable, splitMail } from './raw-mail.js';
 import { cleanFileName, cleanLine, cleanText } from './text.js';
+import { within } from './time-limit.js';
 
 const PARSE_MS = 10_000;
 const MAX_PARTS = 1_000;
@@ -56,7 +57,7 @@ export async function fromEmail(raw: Buffer, envelope: Envelope): Promise<Incomi
     remoteId,
     inReplyTo,
     message: {
-      ...contentOf(mail, header),
+      ...contentOf(mail, raw),
       type: inReplyTo.length > 0 ? 'reply' : 'new',
       ...(subject === '' ? {} : { subject }),
       sentAt: sentAt(header, envelope.receivedAt),
@@ -75,25 +76,19 @@ export async function fromEmail(raw: Buffer, envelope: Envelope): Promise<Incomi
 
 /** @throws MailRefusedError MALFORMED_MAIL */
 async function parseMail(raw: Buffer): Promise<ParsedMail> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('too slow')), PARSE_MS);
-  });
   try {
-    return await Promise.race([simpleParser(raw, PARSER), timeout]);
+    return await within(PARSE_MS, simpleParser(raw, PARSER));
   } catch (cause) {
     const reason = `The mail cannot be read; it may have more than ${MAX_PARTS} parts.`;
     throw new MailRefusedError({ code: 'MALFORMED_MAIL', reason, cause });
-  } finally {
-    clearTimeout(timer);
   }
 }
 
 const PARSER = {
   skipTextToHtml: true,
   skipTextLinks: true,
+  skipHtmlToText: true,
   keepCidLinks: true,
-  maxHtmlLengthToParse: 524_288,
   maxChildNodes: MAX_PARTS,
   checksumAlgo: false,
 } as const;
@@ -108,29 +103,27 @@ function authorOf(mail: ParsedMail, envelopeFrom: string): EmailContext['peer'] 
   throw new MailRefusedError({ code: 'MALFORMED_MAIL', reason: 'The mail has no usable address in From.' });
 }
 
-function contentOf(mail: ParsedMail, header: Buffer): Pick<NeutralMessage, 'text' | 'attachments'> {
+function contentOf(mail: ParsedMail, raw: Buffer): Pick<NeutralMessage, 'text' | 'attachments'> {
   const attachments = mail.attachments.map(toAttachment);
   const images = inlineImages(mail.attachments, attachments);
-  const { text, original } = textOf(mail, header, images);
+  const { text, original } = textOf(mail, raw, images);
   const all = original === null ? attachments : [...attachments, original];
   return { text: text === '' ? emptyText(all.length) : text, attachments: all };
 }
 
 function textOf(
   mail: ParsedMail,
-  header: Buffer,
+  raw: Buffer,
   images: InlineImages,
 ): { text: string; original: NeutralAttachment | null } {
-  const plain = hasPlainText(header) ? cleanText(mail.text ?? '').trim() : '';
-  if (!mail.html || !isStub(plain)) return { text: nameImages(plain, images), original: null };
+  const plain = nameImages(cleanText(mail.text ?? '').trim(), images);
+  const areTwins = /multipart\/alternative/i.test(raw.toString('latin1'));
+  if (!mail.html || (areTwins && !isStub(plain))) return { text: plain, original: null };
   const { text, reduced } = htmlToMarkdown(mail.html, images);
-  const original = reduced ? htmlAttachment(mail.html) : null;
-  return { text: cleanText(text).trim() || nameImages(plain, images), original };
-}
-
-/** For a mail that is HTML as a whole the parser derives a plain text, but ours keeps links and structure. */
-function hasPlainText(header: Buffer): boolean {
-  return !headerValues(header, 'Content-Type').some((value) => /^text\/html\b/i.test(value));
+  const rich = cleanText(text).trim();
+  // Without alternatives both parts belong to the message, a footer for example.
+  const parts = areTwins ? [rich || plain] : [plain, rich];
+  return { text: parts.filter(Boolean).join('\n\n'), original: reduced ? htmlAttachment(mail.html) : null };
 }
 
 function isStub(plain: string): boolean {
@@ -147,7 +140,8 @@ function emptyText(attachments: number): string {
 }
 
 function toAttachment(part: Attachment, index: number): NeutralAttachment {
-  const declared = part.contentType.toLowerCase();
+  // False where the part's own header cannot be read, whatever the types say.
+  const declared = (part.contentType || '').toLowerCase();
   const mediaType = MEDIA_TYPE.test(declared) ? declared : 'application/octet-stream';
   const fallback = `attachment-${index + 1}.${detectExtension(mediaType)}`;
   return { name: cleanFileName(part.filename, fallback), mediaType, content: { bytes: part.content } };

@@ -14,11 +14,20 @@ import { readBounceToken } from './verp.js';
 
 export const EMAIL = 'email' as NetworkId;
 
+interface Accepted {
+  readonly kind: 'target';
+  readonly target: Target;
+  readonly domain: string;
+}
+
+/** The address for delivery reports about a message of ours. */
+interface Bounce {
+  readonly kind: 'bounce';
+  readonly about: RemoteId;
+}
+
 /** A recipient that was accepted at RCPT. */
-export type AcceptedRecipient =
-  | { readonly kind: 'target'; readonly target: Target; readonly domain: string }
-  /** A delivery report about this message of ours. */
-  | { readonly kind: 'bounce'; readonly about: RemoteId };
+export type AcceptedRecipient = Accepted | Bounce;
 
 /** A mail as DATA brought it. */
 export interface ReceivedMail {
@@ -70,19 +79,9 @@ export class MailIntake {
     refuseLoops(splitMail(mail.raw).header, { isOwnMark, markHeader: LOOP_HEADER });
     const bounces = mail.recipients.filter((recipient) => recipient.kind === 'bounce');
     const targets = mail.recipients.filter((recipient) => recipient.kind === 'target');
-    if (bounces.length > 0)
-      await this.report(
-        mail.raw,
-        bounces.map(({ about }) => about),
-      );
+    if (bounces.length > 0) await this.report(mail.raw, bounces);
     const [first] = targets;
-    return first
-      ? this.deliver(
-          mail,
-          targets.map(({ target }) => target),
-          first.domain,
-        )
-      : 'noted';
+    return first ? this.deliver(mail, first.domain, targets) : 'noted';
   }
 
   private bouncedMessage({ token, domain }: { token: string; domain: string }, envelopeFrom: string): RemoteId {
@@ -104,7 +103,7 @@ export class MailIntake {
     return port.lookup(config.operator);
   }
 
-  private async report(raw: Buffer, messages: readonly RemoteId[]): Promise<void> {
+  private async report(raw: Buffer, bounces: readonly Bounce[]): Promise<void> {
     const report = await readDeliveryReport(raw);
     if (report.kind === 'auto-reply') {
       throw new MailRefusedError({
@@ -113,12 +112,12 @@ export class MailIntake {
       });
     }
     if (report.kind === 'progress') return;
-    for (const remoteId of messages) {
-      await this.options.port.reportFailure({ network: EMAIL, remoteId, code: 'BOUNCED', text: report.text });
+    for (const { about } of bounces) {
+      await this.options.port.reportFailure({ network: EMAIL, remoteId: about, code: 'BOUNCED', text: report.text });
     }
   }
 
-  private async deliver(received: ReceivedMail, targets: readonly Target[], domain: string): Promise<string> {
+  private async deliver(received: ReceivedMail, domain: string, accepted: readonly Accepted[]): Promise<string> {
     const { raw, envelopeFrom, clientIp, helo } = received;
     const { clock, authenticate, port } = this.options;
     const mail = await fromEmail(raw, { from: envelopeFrom, domain, receivedAt: clock.now() });
@@ -130,7 +129,7 @@ export class MailIntake {
       remoteId,
       from,
       identity,
-      to: [...new Map(targets.map((target) => [target.address, target])).values()],
+      to: [...new Map(accepted.map(({ target }) => [target.address, target])).values()],
       message,
       dedup,
       inReplyTo,

@@ -295,9 +295,14 @@ describe('MailReceiver', () => {
     expect(await (await client()).mail(`X-Long: ${'x'.repeat(300_000)}\r\n${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 /);
   });
 
-  it('keeps apart that the port is taken', async () => {
+  it('says at the start that its port is taken', async () => {
     const { receiver } = await gateway();
     await expect(gateway({ listen: { host: '127.0.0.1', port: receiver.port! } })).rejects.toThrow('EADDRINUSE');
+  });
+
+  it('says at the start that its certificate cannot be read', async () => {
+    const tls = { key: '/does/not/exist', cert: '/does/not/exist' };
+    await expect(gateway({ tls })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('lets mail under way finish when it stops', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import { errorCode, GatewayError } from '../../common/errors.js';
+import { ConfigError } from '../../config/errors.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { EmailConfig } from './config.js';
 import { MailRefusedError, toSmtpReply } from './errors.js';
@@ -70,7 +71,7 @@ export class MailReceiver {
       disableReverseLookup: true,
       authOptional: true,
       disabledCommands: tls ? ['AUTH'] : ['AUTH', 'STARTTLS'],
-      ...(tls && { key: readFileSync(tls.key), cert: readFileSync(tls.cert) }),
+      ...(tls && { key: readPem(tls.key), cert: readPem(tls.cert) }),
     };
   }
 
@@ -141,6 +142,15 @@ export class MailReceiver {
     if (!connection) return;
     const send = connection.send.bind(connection);
     connection.send = (code, text, context) => send(code, text, STATUS.test(String(text)) ? false : context);
+  }
+}
+
+/** @throws ConfigError */
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new ConfigError({ message: `email.tls: the file ${file} cannot be read.`, cause });
   }
 }
 

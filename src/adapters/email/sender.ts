@@ -16,6 +16,8 @@ interface SmtpFailure extends Error {
   readonly permanent?: boolean;
 }
 
+type Server = SMTPConnectionOptions & { auth?: { user: string; pass?: string } };
+
 /** Hands finished mails to the smart host, or to the mail servers of the receiver's domain. */
 export class MailSender {
   constructor(private readonly options: { config: EmailConfig['outgoing']; hostname: string; resolver: DnsResolver }) {}
@@ -38,7 +40,7 @@ export class MailSender {
     throw failure;
   }
 
-  private async serversFor(to: string): Promise<SMTPConnectionOptions[]> {
+  private async serversFor(to: string): Promise<Server[]> {
     const { config, hostname, resolver } = this.options;
     const patience = config.timeoutSeconds * 1_000;
     const common = { name: hostname, connectionTimeout: patience, greetingTimeout: patience, socketTimeout: patience };
@@ -46,7 +48,16 @@ export class MailSender {
     if (smartHost) {
       const { host, port, secure, user, pass } = smartHost;
       // A password never travels in the clear.
-      return [{ ...common, host, port, secure, requireTLS: user !== undefined, ...(user && { auth: { user, pass } }) }];
+      return [
+        {
+          ...common,
+          host,
+          port,
+          secure,
+          requireTLS: user !== undefined,
+          ...(user === undefined ? {} : { auth: { user, pass } }),
+        },
+      ];
     }
     const hosts = await findMailHosts(asciiDomain(to)!, resolver, config.allowPrivate);
     // Between mail servers TLS is opportunistic (RFC 7435): a bad certificate is no worse than none.
@@ -61,15 +72,14 @@ export class MailSender {
   }
 }
 
-type Server = SMTPConnectionOptions & { auth?: { user: string; pass?: string } };
-
 /** One attempt at one server. */
 async function deliver(mail: RenderedMail, server: Server): Promise<void> {
   const connection = new SMTPConnection(server);
   const message = Readable.from([mail.raw], { objectMode: false });
   try {
     await new Promise<void>((resolve, reject) => {
-      connection.once('error', reject);
+      // Stays for good: a late error without a listener would end the process.
+      connection.on('error', reject);
       const transmit = () =>
         connection.send({ ...mail.envelope, size: mail.raw.length }, message, settle(resolve, reject));
       connection.connect((error) => {

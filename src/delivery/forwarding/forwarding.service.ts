@@ -7,6 +7,7 @@ import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider
 import { buildEnvelope, type DeliveryInformation, type Dialect } from '../../protocol/envelope/envelope.js';
 import type { UserProfile } from '../../protocol/profile/user-profile.js';
 import { ForwardingFailedError } from '../errors.js';
+import type { OwnService } from '../own-service.js';
 import type { SubmissionService } from '../submission/submission.service.js';
 import type { DeliveryServiceClient, SubmitOutcome } from './delivery-service-client.js';
 
@@ -24,8 +25,7 @@ const DIALECTS = ['messageHash', 'encryptedMessageHash'] as const satisfies read
 interface Parts {
   readonly crypto: CryptoProvider;
   readonly random: RandomBytes;
-  readonly ownName: EnsName;
-  readonly ownEncryptionKey: Uint8Array;
+  readonly own: OwnService;
   readonly ownSizeLimit: number;
   readonly submissions: SubmissionService;
   readonly profiles: ProfileResolver;
@@ -70,7 +70,7 @@ export class ForwardingService {
   async #sizeLimitOf(service: string): Promise<number | null> {
     const name = tryNormaliseName(service);
     if (name === null) return null;
-    if (name === this.parts.ownName) return this.parts.ownSizeLimit;
+    if (name === this.parts.own.name) return this.parts.ownSizeLimit;
     return this.parts.sizeLimits.get(name, async () => {
       const profile = await this.parts.profiles.deliveryService(name).catch(() => null);
       return profile && this.parts.client.sizeLimit(profile.url);
@@ -81,7 +81,7 @@ export class ForwardingService {
     const name = tryNormaliseName(service);
     if (name === null) return { service, reason: 'it is not an ENS name', retryable: false };
     try {
-      return name === this.parts.ownName ? await this.#deliverHere(parcel) : await this.#deliverThere(name, parcel);
+      return name === this.parts.own.name ? await this.#deliverHere(parcel) : await this.#deliverThere(name, parcel);
     } catch (cause) {
       const reason = cause instanceof GatewayError ? cause.message : 'it failed unexpectedly';
       return { service, reason, retryable: isRetryable(cause), cause };
@@ -91,7 +91,7 @@ export class ForwardingService {
   /** The same checks and the same postmark, without the network. */
   async #deliverHere(parcel: Parcel): Promise<Dialect> {
     const [dialect] = DIALECTS;
-    await this.parts.submissions.submit(this.#envelope(parcel, dialect, this.parts.ownEncryptionKey));
+    await this.parts.submissions.submit(this.#envelope(parcel, dialect, this.parts.own.keys.encryption.publicKey));
     return dialect;
   }
 

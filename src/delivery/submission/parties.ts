@@ -16,15 +16,17 @@ export type Receiver = { readonly name: EnsName; readonly address: EthAddress } 
 /** The sender as far as it could be checked; `reason` says why it could not. */
 export type Sender = VerifiedSender | { readonly signingKey: null; readonly reason: string };
 
+interface Parts {
+  readonly crypto: CryptoProvider;
+  readonly names: NameService;
+  readonly accounts: AccountService;
+}
+
 /** Finds out who an envelope is for and whom it is from. Names are labels: both are settled by address. */
 export class Parties {
   readonly #destinations: Destination[] = [];
 
-  constructor(
-    private readonly crypto: CryptoProvider,
-    private readonly names: NameService,
-    private readonly accounts: AccountService,
-  ) {}
+  constructor(private readonly parts: Parts) {}
 
   addDestination(destination: Destination): void {
     this.#destinations.push(destination);
@@ -35,7 +37,7 @@ export class Parties {
     const name = this.#receiverName(to);
     const claimed = await this.#claim(name, null);
     if (claimed) return { name, ...claimed };
-    const address = await this.names.resolveAddress(name);
+    const address = await this.parts.names.resolveAddress(name);
     if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
     const claimedByAddress = await this.#claim(name, address);
     if (claimedByAddress) return { name, ...claimedByAddress };
@@ -54,21 +56,21 @@ export class Parties {
       if (!(error instanceof GatewayError) || isRetryable(error)) throw error;
       return { signingKey: null, reason: error.message };
     }
-    if (!verifyEnvelope(this.crypto, envelope, verified.signingKey)) throw new ForgedSenderError();
+    if (!verifyEnvelope(this.parts.crypto, envelope, verified.signingKey)) throw new ForgedSenderError();
     return verified;
   }
 
   async #profiledSender(from: string): Promise<VerifiedSender> {
-    const name = this.names.canonical(from);
-    const address = await this.names.resolveAddress(name);
+    const name = this.parts.names.canonical(from);
+    const address = await this.parts.names.resolveAddress(name);
     if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
-    const { keys } = await this.accounts.profileOf(name, address);
+    const { keys } = await this.parts.accounts.profileOf(name, address);
     return { name, address, signingKey: keys.signing };
   }
 
   #receiverName(to: string): EnsName {
     try {
-      return this.names.canonical(to);
+      return this.parts.names.canonical(to);
     } catch (error) {
       if (error instanceof InvalidNameError) throw new ReceiverUnknownError({ reason: 'its name is not an ENS name' });
       throw error;
@@ -84,9 +86,11 @@ export class Parties {
   }
 
   async #mailbox(name: EnsName, address: EthAddress): Promise<Receiver> {
-    if (!(await this.accounts.stored(address))) throw new ReceiverUnknownError({ reason: 'it has no account here' });
-    const { profile, keys } = await this.accounts.profileOf(name, address);
-    if (!this.accounts.lists(profile)) throw new ReceiverUnknownError({ reason: 'its profile names other services' });
+    if (!(await this.parts.accounts.stored(address)))
+      throw new ReceiverUnknownError({ reason: 'it has no account here' });
+    const { profile, keys } = await this.parts.accounts.profileOf(name, address);
+    if (!this.parts.accounts.lists(profile))
+      throw new ReceiverUnknownError({ reason: 'its profile names other services' });
     return { name, address, destination: null, encryptionKey: keys.encryption };
   }
 }

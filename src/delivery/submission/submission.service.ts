@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import type { Hash } from '../../common/ids.js';
-import { rememberOnce } from '../../outbox/seen.js';
+import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
 import type { ProfileKeys } from '../../protocol/crypto/keys.js';
@@ -30,8 +30,6 @@ interface Parts {
   readonly parties: Parties;
   readonly mailbox: MailboxStore;
   readonly sizeLimit: number;
-  /** How long a repeated envelope is recognised; longer than anybody retries. */
-  readonly seenSeconds: number;
   readonly log: EventLog;
 }
 
@@ -83,9 +81,9 @@ export class SubmissionService {
 
   /** False if the same envelope is already ours. */
   async #commit(tx: Tx, id: string, submission: Submission): Promise<boolean> {
-    const { sealer, seenSeconds } = this.parts;
+    const { sealer } = this.parts;
     const key = sealer.keyedHash('seen envelope', submission.receiver.address, submission.hash);
-    const seen = await rememberOnce(tx, key, id, seenSeconds);
+    const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
     if (!seen.first) return false;
     await this.#store(tx, id, submission);
     return true;

@@ -14,35 +14,37 @@ export interface MessageStatus {
   readonly queue: OutboxStatus | null;
 }
 
+interface Parts {
+  readonly db: Database;
+  readonly outbox: Outbox;
+  readonly messages: MessageStore;
+}
+
 /** What an operator sees and may do: states, ids and times, never content. */
 export class AdminService {
-  constructor(
-    private readonly db: Database,
-    private readonly outbox: Outbox,
-    private readonly messages: MessageStore,
-  ) {}
+  constructor(private readonly parts: Parts) {}
 
   queue(): Promise<OutboxCounts> {
-    return this.outbox.counts(this.db);
+    return this.parts.outbox.counts(this.parts.db);
   }
 
   async message(id: string): Promise<MessageStatus | null> {
-    const message = await this.messages.find(this.db, id);
+    const message = await this.parts.messages.find(this.parts.db, id);
     if (!message) return null;
     const { direction, network, state, code, acceptedAt, settledAt } = message;
-    const queue = await this.outbox.statusOf(this.db, id);
+    const queue = await this.parts.outbox.statusOf(this.parts.db, id);
     return { id: message.id, direction, network, state, code, acceptedAt, settledAt, queue };
   }
 
   deadLetters(): Promise<readonly DeadLetter[]> {
-    return this.outbox.deadLetters(this.db);
+    return this.parts.outbox.deadLetters(this.parts.db);
   }
 
   /** Puts a dead letter back at its old place. False if there is none. */
   retry(id: MessageId): Promise<boolean> {
-    return this.db.transaction(async (tx) => {
-      const found = await this.outbox.retry(tx, id);
-      if (found) await this.messages.reopened(tx, id);
+    return this.parts.db.transaction(async (tx) => {
+      const found = await this.parts.outbox.retry(tx, id);
+      if (found) await this.parts.messages.reopened(tx, id);
       return found;
     });
   }

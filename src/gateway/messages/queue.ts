@@ -13,13 +13,16 @@ export const DM3_LANE = 'dm3';
 const DAY = 86_400;
 const DEFAULT_EXPIRY: Readonly<Record<string, number>> = { email: 5 * DAY };
 
+interface Parts {
+  readonly outbox: Outbox;
+  readonly sealer: Sealer;
+  /** How long delivery is tried, by lane. */
+  readonly expirySeconds: Readonly<Record<string, number>>;
+}
+
 /** Puts messages into the durable queue: a pair is (sender's address, receiver's address), the unit of order. */
 export class MessageQueue {
-  constructor(
-    private readonly outbox: Outbox,
-    private readonly sealer: Sealer,
-    private readonly expirySeconds: Readonly<Record<string, number>>,
-  ) {}
+  constructor(private readonly parts: Parts) {}
 
   async toDm3(tx: Tx, id: MessageId, from: EthAddress, to: EthAddress): Promise<void> {
     await this.#enqueue(tx, { id, kind: ITEM.toDm3, lane: DM3_LANE, from, to, destination: to });
@@ -38,13 +41,14 @@ export class MessageQueue {
     tx: Tx,
     item: { id: MessageId; kind: string; lane: string; from: EthAddress; to: EthAddress; destination: string },
   ): Promise<void> {
-    await this.outbox.enqueue(tx, {
-      pairKey: this.sealer.keyedHash('pair', item.from, item.to),
+    const { outbox, sealer, expirySeconds } = this.parts;
+    await outbox.enqueue(tx, {
+      pairKey: sealer.keyedHash('pair', item.from, item.to),
       network: item.lane,
-      destinationKey: this.sealer.keyedHash('destination', item.lane, item.destination),
+      destinationKey: sealer.keyedHash('destination', item.lane, item.destination),
       kind: item.kind,
       ref: item.id,
-      expiresInSeconds: this.expirySeconds[item.lane] ?? DEFAULT_EXPIRY[item.lane] ?? 7 * DAY,
+      expiresInSeconds: expirySeconds[item.lane] ?? DEFAULT_EXPIRY[item.lane] ?? 7 * DAY,
     });
   }
 }

@@ -1,5 +1,7 @@
+import type { Clock } from '../../common/clock.js';
 import { errorCode, GatewayError } from '../../common/errors.js';
 import type { ConversationId, EnsName, Hash } from '../../common/ids.js';
+import type { NameService } from '../../naming/name-service.js';
 import { claimedHash } from '../../protocol/envelope/envelope.js';
 import type { Tx } from '../../storage/database.js';
 import { sendsNotices, type OutgoingNotice } from '../adapter/adapter.js';
@@ -23,8 +25,8 @@ interface Parts {
   readonly conversations: ConversationStore;
   readonly messages: MessageStore;
   readonly queue: MessageQueue;
-  readonly names: { display(name: EnsName): EnsName };
-  readonly now: () => number;
+  readonly names: NameService;
+  readonly clock: Clock;
 }
 
 interface AboutDm3Message {
@@ -95,14 +97,14 @@ export class Notices {
 
   /** A message from the receiver's ghost that answers the one which failed. */
   async toDm3(tx: Tx, about: AboutDm3Message): Promise<void> {
-    const { messages, queue, conversations, adapters, names, now } = this.parts;
+    const { messages, queue, conversations, adapters, names, clock } = this.parts;
     const { ghost, identity, receiver, reference, reason } = about;
     const id = derivedId('notice', about.key);
     const text = noticeText({ receiver: adapters.format(ghost.foreign), name: names.display(ghost.name), reason });
     const payload: ToDm3Payload = {
       foreign: ghost.foreign,
       receiver,
-      message: { type: 'reply', text, attachments: [], sentAt: now() },
+      message: { type: 'reply', text, attachments: [], sentAt: clock.now() },
       identity: null,
       origin: null,
       reference,

@@ -6,7 +6,7 @@ import { InvalidNameError } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
-import { rememberOnce } from '../../outbox/seen.js';
+import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import { stringify } from '../../protocol/encoding/stringify.js';
 import { predictEnvelopeSize } from '../../protocol/envelope/envelope.js';
 import type { Database, Tx } from '../../storage/database.js';
@@ -35,7 +35,6 @@ interface Parts {
   readonly map: MessageMapStore;
   readonly queue: MessageQueue;
   readonly notices: Notices;
-  readonly seenSeconds: number;
   readonly log: EventLog;
 }
 
@@ -102,10 +101,10 @@ export class GatewayPortService implements GatewayPort {
   }
 
   async #accept(tx: Tx, message: ForeignMessage, ghost: Ghost, target: Target): Promise<Acceptance> {
-    const { sealer, seenSeconds, messages, queue } = this.parts;
+    const { sealer, messages, queue } = this.parts;
     const id = randomUUID() as MessageId;
     const key = sealer.keyedHash('seen foreign', message.network, target.address, message.dedup);
-    const seen = await rememberOnce(tx, key, id, seenSeconds);
+    const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
     if (!seen.first) return { status: 'duplicate', id: seen.ref };
     const conversation = await this.#conversation(tx, message, ghost, target);
     await messages.add(tx, {
