@@ -82,7 +82,7 @@ function adaptersOf({ networks, secrets, clock, log }: Runtime): Adapter[] {
   ];
 }
 
-/** Also of networks that are switched off here: their names are known for what they are, and messages to them wait. */
+/** Also of networks that are switched off here: their names go on standing for the same people. */
 function codecsOf({ others = [] }: Networks): AliasCodec[] {
   return [emailCodec, ...others.map(({ codec }) => codec)];
 }

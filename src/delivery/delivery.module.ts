@@ -90,8 +90,7 @@ function sizeLimitCache(clock: Clock) {
     }),
     fromParts(DeliveryServiceInfo, {
       settings: [SETTINGS, ({ deliveryService }: Settings) => deliveryService],
-      names: NameService,
-      accounts: AccountService,
+      parties: Parties,
     }),
     fromParts(ForwardingService, {
       crypto: CRYPTO,

@@ -99,6 +99,7 @@ function retentionOf({ deliveryService, delivery }: Settings) {
     },
     fromParts(GhostService, {
       crypto: CRYPTO,
+      clock: CLOCK,
       db: Database,
       keys: GhostKeys,
       store: GhostStore,

@@ -5,11 +5,11 @@ import path from 'node:path';
 import type { DestinationStream } from 'pino';
 import { emailConfigSchema, type EmailConfigInput } from '../../src/adapters/email/config.js';
 import type { DnsResolver } from '../../src/adapters/email/dns.js';
+import type { Networks } from '../../src/app.module.js';
 import type { EnsName } from '../../src/common/ids.js';
 import { coreSchema, type SettingsInput } from '../../src/config/settings.js';
 import { dkimKey } from '../../src/config/secret-files.js';
 import { AccountService } from '../../src/delivery/accounts/account.service.js';
-import type { Adapter } from '../../src/gateway/adapter/adapter.js';
 import { createRuntime, startGateway, type RunningGateway } from '../../src/main.js';
 import { connectDeployer, type Deployer } from '../../src/naming/contracts/deploy.js';
 import { ccipSignerKey } from '../../src/naming/naming.module.js';
@@ -31,9 +31,12 @@ export const DOMAIN = 'gateway.test';
 /** What a suite may set differently. */
 export interface TestGatewayOptions {
   readonly settings?: Partial<SettingsInput>;
+  /** How the gateway itself reaches the run's chain, for suites that cut it off. */
+  readonly rpcUrl?: string;
   readonly email?: Partial<EmailConfigInput>;
   readonly dns?: DnsResolver;
-  readonly adapters?: readonly Adapter[];
+  /** Networks beside email. */
+  readonly adapters?: NonNullable<Networks['others']>;
   /** Where log lines go, with their level; nowhere by default. */
   readonly log?: { readonly level: string; readonly destination: DestinationStream };
 }
@@ -83,7 +86,7 @@ export class TestGateway {
       http: { port: httpPort, publicUrl: url },
       admin: { port: await freePort() },
       ens: {
-        rpcUrls: [process.env['TEST_RPC_URL']!],
+        rpcUrls: [options.rpcUrl ?? process.env['TEST_RPC_URL']!],
         chainId: Number(process.env['TEST_CHAIN_ID']),
         registry: world.registry,
         cacheSeconds: 1,

@@ -1,3 +1,4 @@
+import type { Clock } from '../../common/clock.js';
 import type { EnsName, EthAddress, ForeignAddress, NetworkId } from '../../common/ids.js';
 import { AliasNameError, type AliasNames } from '../../naming/alias/alias-names.js';
 import type { NameRecords, RecordSource } from '../../naming/ccip-read/records.js';
@@ -26,6 +27,7 @@ export interface Ghost {
 
 interface Parts {
   readonly crypto: CryptoProvider;
+  readonly clock: Clock;
   readonly db: Database;
   readonly keys: GhostKeys;
   readonly store: GhostStore;
@@ -37,11 +39,15 @@ interface Parts {
 }
 
 const CACHED = 2_000;
+/** Names are looked up by strangers: what they make us write down is bounded. */
+const NOTED_PER_MINUTE = 600;
+const MINUTE_MS = 60_000;
 
 /** Makes ghosts, finds them by name and by address, and serves their ENS records. */
 export class GhostService implements RecordSource {
   /** Ghosts are pure functions of the root secret: kept only because deriving one costs a signature. */
   readonly #made = new Map<string, Ghost>();
+  #noted = { minute: 0, count: 0 };
 
   constructor(private readonly parts: Parts) {}
 
@@ -84,7 +90,7 @@ export class GhostService implements RecordSource {
   async find(name: EnsName): Promise<NameRecords | null> {
     const ghost = await this.byName(name);
     if (!ghost) return null;
-    await this.parts.store.remember(this.parts.db, ghost, { used: false });
+    if (this.#mayNote()) await this.parts.store.remember(this.parts.db, ghost, { used: false });
     const shown = this.parts.formatAddress(ghost.foreign);
     const texts = {
       [USER_PROFILE_RECORD]: dataRecord(ghost.profile),
@@ -93,6 +99,13 @@ export class GhostService implements RecordSource {
       description: `${shown} on ${ghost.network}, reached through a gateway: messages are end-to-end encrypted up to the gateway only, which passes them on in the clear.`,
     };
     return { address: ghost.address, texts };
+  }
+
+  #mayNote(): boolean {
+    const minute = Math.floor(this.parts.clock.now() / MINUTE_MS);
+    if (minute !== this.#noted.minute) this.#noted = { minute, count: 0 };
+    this.#noted.count += 1;
+    return this.#noted.count <= NOTED_PER_MINUTE;
   }
 
   #parse(name: EnsName) {

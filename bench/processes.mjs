@@ -1,0 +1,51 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux of these architectures
+
+/**
+ * Starts one of our modules as a process of its own. It gets `input` as its first message, its answer to that is
+ * `ready`; every further message it is asked, it answers with one.
+ * @param {string} logFile where its standard error goes
+ */
+export async function startProcess(file, input, logFile) {
+  const log = fs.openSync(logFile, 'a', 0o600);
+  const child = fork(path.join(here, file), { stdio: ['ignore', 'ignore', log, 'ipc'], serialization: 'advanced' });
+  fs.closeSync(log);
+  const ended = once(child, 'exit');
+  const ask = async (message) => {
+    child.send(message);
+    const fails = ended.then(() => Promise.reject(new Error(`${file} ended: ${fs.readFileSync(logFile, 'utf8')}`)));
+    const [answer] = await Promise.race([once(child, 'message'), fails]);
+    return answer;
+  };
+  const stop = async () => {
+    if (child.connected) child.disconnect();
+    await ended;
+  };
+  return { pid: child.pid, ready: await ask(input), ask, stop };
+}
+
+/** The other side of `startProcess`: answers each message with what `handlers` make of it, ends with the parent. */
+export function serve(start, answer = () => {}) {
+  process.once('disconnect', () => process.exit(0));
+  process.once('message', async (input) => {
+    process.send(await start(input));
+    process.on('message', async (message) => process.send(await answer(message)));
+  });
+}
+
+/** Seconds of processor time a process has used, its threads included (proc_pid_stat(5)). */
+export function cpuSeconds(pid) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return (user + system) / TICKS_PER_SECOND;
+}

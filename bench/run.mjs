@@ -1,0 +1,85 @@
+// What `npm run bench` runs: our throughput beside floors that are measured in the same run (docs/performance.md).
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { buildIfStale } from '../scripts/build.mjs';
+import { printSection } from './table.mjs';
+
+const HELP = `Usage: npm run bench [-- --quick] [--json] [--only crypto|submit|mail]
+
+  --quick   fewer and shorter rounds: half a minute in place of two
+  --only    one section:
+              crypto  opening, verifying and postmarking an envelope: sodium, noble, the dm3 libraries
+              submit  dm3_submitMessage over HTTP against the least that a durable service has to do
+              mail    mail over SMTP against a server that only parses it
+  --json    the figures as JSON on standard output
+
+It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
+`;
+
+const SECTIONS = ['crypto', 'submit', 'mail'];
+
+const FULL = { rounds: 3, seconds: 4, count: { submit: 2_000, mail: 400 }, cryptoMs: 500 };
+const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100 }, cryptoMs: 100 };
+
+async function main() {
+  const { quick, json, only } = readOptions();
+  await buildIfStale();
+  const results = { machine: machine(), quick };
+  const report = (section) => {
+    results[section.name] = section.figures;
+    if (!json) printSection(section);
+  };
+  await measure(only ? [only] : SECTIONS, quick ? QUICK : FULL, report);
+  if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+}
+
+/** Imported late: the build may have just made what they import. */
+async function measure(sections, plan, report) {
+  if (sections.includes('crypto')) report(await (await import('./crypto.mjs')).measureCrypto(plan));
+  const served = sections.filter((name) => name !== 'crypto');
+  if (served.length === 0) return;
+  const { openStage } = await import('./stage.mjs');
+  const stage = await openStage((line) => process.stderr.write(`${line}\n`));
+  try {
+    if (served.includes('submit')) report(await (await import('./submit.mjs')).measureSubmit(stage, plan));
+    if (served.includes('mail')) report(await (await import('./mail.mjs')).measureMail(stage, plan));
+  } finally {
+    await stage.close();
+  }
+}
+
+function readOptions() {
+  const options = {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  };
+  const chosen = parseOrExplain(options);
+  if (chosen.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  if (chosen.only !== undefined && !SECTIONS.includes(chosen.only)) giveUp(`There is no section ${chosen.only}.`);
+  return chosen;
+}
+
+function parseOrExplain(options) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return giveUp(error.message);
+  }
+}
+
+function giveUp(reason) {
+  process.stderr.write(`${reason}\n\n${HELP}`);
+  process.exit(2);
+}
+
+function machine() {
+  const [first, ...others] = os.cpus();
+  return { cpu: first.model, cores: others.length + 1, node: process.version, loadBefore: os.loadavg()[0] };
+}
+
+await main();
