@@ -6,6 +6,10 @@ const ethAddress = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/, 'expected an Ethereum address (0x and 40 hex digits)')
   .transform((text) => text.toLowerCase());
+const contractAddress = ethAddress.refine(
+  (address) => !/^0x0+$/.test(address),
+  'the address of a deployed contract goes here, "dm3-gateway init" says which',
+);
 const ensName = z
   .string()
   .min(3)
@@ -56,7 +60,7 @@ const names = z.strictObject({
 });
 
 const ccipRead = z.strictObject({
-  resolvers: z.array(ethAddress).min(1).describe('Resolver contracts we sign answers for.'),
+  resolvers: z.array(contractAddress).min(1).describe('Resolver contracts we sign answers for.'),
   digest: z.enum(['plain', 'eip191']).default('plain').describe('What the deployed verifier hashes before recovery.'),
   validitySeconds: seconds.default(300),
 });

@@ -1,8 +1,10 @@
+import type { Clock } from '../common/clock.js';
 import { parseEthAddress, type EnsName, type EthAddress } from '../common/ids.js';
 import { parseUserProfile } from '../protocol/profile/user-profile.js';
 import { parseRecord, USER_PROFILE_RECORD } from '../protocol/profile/record.js';
 import type { TopLevelAliases } from './alias/top-level.js';
 import type { AliasNames } from './alias/alias-names.js';
+import { BoundedCache } from './bounded-cache.js';
 import type { NameRecords, RecordSource } from './ccip-read/records.js';
 import { addressNameOf, normaliseName, parseAddressName } from './ens-name.js';
 import type { EnsClient } from './ens-client.js';
@@ -11,12 +13,19 @@ import type { ProfileResolver, ResolvedProfile } from './profile-resolver.js';
 
 interface Parts {
   readonly rootName: EnsName;
-  readonly ens: EnsClient;
-  readonly profiles: ProfileResolver;
+  readonly ens: Pick<EnsClient, 'resolveAddress' | 'primaryName'>;
+  readonly profiles: Pick<ProfileResolver, 'userProfile'>;
   readonly aliases: AliasNames;
   /** As known now: the contract may change it. */
   readonly topLevel: () => TopLevelAliases;
+  readonly clock: Clock;
+  /** How long ENS is believed about an address. */
+  readonly positiveTtlMs: number;
+  /** How long ENS is believed that a name has no address. */
+  readonly negativeTtlMs: number;
 }
+
+const MAX_ADDRESSES = 10_000;
 
 /**
  * The one door for "who is this name". Names that this service serves itself are answered from their source, without
@@ -24,8 +33,13 @@ interface Parts {
  */
 export class NameService {
   readonly #sources: RecordSource[] = [];
+  readonly #addresses: BoundedCache<EthAddress | null>;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    const { clock, positiveTtlMs, negativeTtlMs } = parts;
+    const ttlMs = (address: EthAddress | null) => (address ? positiveTtlMs : negativeTtlMs);
+    this.#addresses = new BoundedCache({ clock, maxEntries: MAX_ADDRESSES, ttlMs });
+  }
 
   /** Sources are asked in the order they were added; the first that knows the name answers. */
   addSource(source: RecordSource): void {
@@ -56,14 +70,15 @@ export class NameService {
 
   /**
    * The address a name stands for. `0x….addr.<anything>` is its own address: real clients use such names for people
-   * whose subdomain provider we need not know (dm3 names people by address).
+   * whose subdomain provider we need not know (dm3 names people by address). Answers of ENS are cached for a bounded
+   * time; failures to look a name up never are.
    * @throws NamingUnavailableError
    */
   async resolveAddress(name: EnsName): Promise<EthAddress | null> {
     const literal = parseAddressName(name);
     if (literal) return literal;
     const local = await this.localRecords(name);
-    return local ? local.address : this.parts.ens.resolveAddress(name);
+    return local ? local.address : this.#addresses.get(name, () => this.parts.ens.resolveAddress(name));
   }
 
   /**

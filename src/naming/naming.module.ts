@@ -31,6 +31,11 @@ const chainOf = ({ ens }: Settings) => ({
   allowPrivateFetch: ens.allowPrivateFetch,
 });
 
+const timesOf = ({ ens }: Settings) => ({
+  positiveTtlMs: ens.cacheSeconds * 1_000,
+  negativeTtlMs: ens.negativeCacheSeconds * 1_000,
+});
+
 @Global()
 @Module({
   controllers: [CcipReadController],
@@ -44,16 +49,15 @@ const chainOf = ({ ens }: Settings) => ({
     {
       provide: ProfileResolver,
       inject: [EnsClient, CRYPTO, CLOCK, SETTINGS],
-      useFactory: (ens: EnsClient, crypto: CryptoProvider, clock: Clock, { ens: settings }: Settings) =>
+      useFactory: (ens: EnsClient, crypto: CryptoProvider, clock: Clock, settings: Settings) =>
         new ProfileResolver({
           ens,
           crypto,
           clock,
-          acceptBareProfiles: settings.acceptBareProfiles,
-          ipfsGateway: `${settings.ipfsGateway}/ipfs/`,
-          allowPrivateFetch: settings.allowPrivateFetch,
-          positiveTtlMs: settings.cacheSeconds * 1_000,
-          negativeTtlMs: settings.negativeCacheSeconds * 1_000,
+          acceptBareProfiles: settings.ens.acceptBareProfiles,
+          ipfsGateway: `${settings.ens.ipfsGateway}/ipfs/`,
+          allowPrivateFetch: settings.ens.allowPrivateFetch,
+          ...timesOf(settings),
         }),
     },
     {
@@ -74,17 +78,20 @@ const chainOf = ({ ens }: Settings) => ({
     },
     {
       provide: NameService,
-      inject: [SETTINGS, EnsClient, ProfileResolver, AliasNames, TopLevelDirectory],
+      inject: [SETTINGS, CLOCK, EnsClient, ProfileResolver, AliasNames, TopLevelDirectory],
       useFactory: (
-        { names }: Settings,
+        settings: Settings,
+        clock: Clock,
         ens: EnsClient,
         profiles: ProfileResolver,
         aliases: AliasNames,
         directory: TopLevelDirectory,
       ) =>
         new NameService({
-          rootName: normaliseName(names.root),
+          rootName: normaliseName(settings.names.root),
           ens,
+          clock,
+          ...timesOf(settings),
           profiles,
           aliases,
           topLevel: () => directory.current,

@@ -79,7 +79,9 @@ export class AccountService implements RecordSource {
   async profileOf(name: EnsName, address: EthAddress): Promise<ProfileWithKeys> {
     try {
       const published = await this.parts.names.userProfile(name);
-      if (published.address === address) return published;
+      // Whoever runs `addr.<anything>` could publish an unsigned profile for somebody else's address.
+      const trusted = published.ownerVerified || parseAddressName(name) === null;
+      if (published.address === address && trusted) return published;
     } catch (error) {
       if (!(error instanceof NameNotFoundError || error instanceof ProfileNotFoundError)) throw error;
     }

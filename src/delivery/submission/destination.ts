@@ -19,10 +19,15 @@ export interface VerifiedSender {
   readonly signingKey: Uint8Array;
 }
 
-/** Somebody who takes envelopes instead of a mailbox: the gateway, for its ghosts. */
-export interface Destination {
-  /** The address if the receiver (by name, or by address where it is known) is one of theirs, else null. */
-  claim(receiver: { name: EnsName; address: EthAddress | null }): Promise<EthAddress | null>;
+/** A receiver that somebody else than a mailbox takes envelopes for. */
+export interface ClaimedReceiver {
+  readonly address: EthAddress;
   /** Commits responsibility inside the submission's own transaction: the envelope and its place in the queue. */
   accept(tx: Tx, id: string, checked: CheckedEnvelope): Promise<void>;
+}
+
+/** Somebody who takes envelopes instead of a mailbox: the gateway, for its ghosts. */
+export interface Destination {
+  /** Null unless the receiver (by name, or by address where it is known) is one of theirs. */
+  claim(receiver: { name: EnsName; address: EthAddress | null }): Promise<ClaimedReceiver | null>;
 }

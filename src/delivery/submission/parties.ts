@@ -6,11 +6,11 @@ import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { verifyEnvelope, type Envelope } from '../../protocol/envelope/envelope.js';
 import type { AccountService } from '../accounts/account.service.js';
 import { ForgedSenderError, ReceiverUnknownError } from '../errors.js';
-import type { Destination, VerifiedSender } from './destination.js';
+import type { ClaimedReceiver, Destination, VerifiedSender } from './destination.js';
 
 /** Where an envelope goes: to somebody else's queue, or into a mailbox with the key its postmark is encrypted for. */
 export type Receiver = { readonly name: EnsName; readonly address: EthAddress } & (
-  { readonly destination: Destination } | { readonly destination: null; readonly encryptionKey: Uint8Array }
+  { readonly claimed: ClaimedReceiver } | { readonly claimed: null; readonly encryptionKey: Uint8Array }
 );
 
 /** The sender as far as it could be checked; `reason` says why it could not. */
@@ -36,11 +36,11 @@ export class Parties {
   async receiver(to: string): Promise<Receiver> {
     const name = this.#receiverName(to);
     const claimed = await this.#claim(name, null);
-    if (claimed) return { name, ...claimed };
+    if (claimed) return { name, address: claimed.address, claimed };
     const address = await this.parts.names.resolveAddress(name);
     if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
     const claimedByAddress = await this.#claim(name, address);
-    if (claimedByAddress) return { name, ...claimedByAddress };
+    if (claimedByAddress) return { name, address, claimed: claimedByAddress };
     return this.#mailbox(name, address);
   }
 
@@ -77,10 +77,10 @@ export class Parties {
     }
   }
 
-  async #claim(name: EnsName, address: EthAddress | null) {
+  async #claim(name: EnsName, address: EthAddress | null): Promise<ClaimedReceiver | null> {
     for (const destination of this.#destinations) {
       const claimed = await destination.claim({ name, address });
-      if (claimed) return { address: claimed, destination };
+      if (claimed) return claimed;
     }
     return null;
   }
@@ -91,6 +91,6 @@ export class Parties {
     const { profile, keys } = await this.parts.accounts.profileOf(name, address);
     if (!this.parts.accounts.lists(profile))
       throw new ReceiverUnknownError({ reason: 'its profile names other services' });
-    return { name, address, destination: null, encryptionKey: keys.encryption };
+    return { name, address, claimed: null, encryptionKey: keys.encryption };
   }
 }

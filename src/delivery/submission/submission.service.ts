@@ -90,7 +90,7 @@ export class SubmissionService {
   }
 
   async #store(tx: Tx, id: string, { envelope, information, hash, receiver, sender }: Submission): Promise<void> {
-    if (!receiver.destination) return this.#deposit(tx, { envelope, information, hash, sender }, receiver);
+    if (!receiver.claimed) return this.#deposit(tx, { envelope, information, hash, sender }, receiver);
     if (!sender.signingKey) throw new UnverifiedSenderError({ reason: sender.reason });
     const { name, address } = receiver;
     const checked = {
@@ -100,13 +100,13 @@ export class SubmissionService {
       receiver: { name, address },
       sender,
     };
-    await receiver.destination.accept(tx, id, checked);
+    await receiver.claimed.accept(tx, id, checked);
   }
 
   async #deposit(
     tx: Tx,
     { envelope, information, hash, sender }: Omit<Submission, 'receiver'>,
-    receiver: Receiver & { destination: null },
+    receiver: Receiver & { claimed: null },
   ): Promise<void> {
     const { crypto, random, clock, keys, mailbox } = this.parts;
     const postmark = createPostmark(

@@ -1,9 +1,9 @@
 import type { EnsName, EthAddress, MessageId } from '../../common/ids.js';
-import type { CheckedEnvelope, Destination } from '../../delivery/submission/destination.js';
+import type { CheckedEnvelope, ClaimedReceiver, Destination } from '../../delivery/submission/destination.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
 import type { Tx } from '../../storage/database.js';
 import type { AdapterRegistry } from '../adapters.js';
-import type { GhostService } from '../ghosts/ghost.service.js';
+import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageStore } from '../messages/message.store.js';
 import { ITEM, type MessageQueue } from '../messages/queue.js';
 import type { FromDm3Payload } from './payload.js';
@@ -19,29 +19,26 @@ interface Parts {
 export class GatewayDestination implements Destination {
   constructor(private readonly parts: Parts) {}
 
-  async claim({ name, address }: { name: EnsName; address: EthAddress | null }): Promise<EthAddress | null> {
+  async claim({ name, address }: { name: EnsName; address: EthAddress | null }): Promise<ClaimedReceiver | null> {
     const { ghosts } = this.parts;
     const ghost = address ? await ghosts.byAddress(address) : await ghosts.byName(name);
-    return ghost && ghost.address;
+    return (
+      ghost && {
+        address: ghost.address,
+        accept: (tx, id, checked) => this.#accept(tx, ghost, id as MessageId, checked),
+      }
+    );
   }
 
-  async accept(tx: Tx, id: string, checked: CheckedEnvelope): Promise<void> {
+  async #accept(tx: Tx, ghost: Ghost, id: MessageId, checked: CheckedEnvelope): Promise<void> {
     const { ghosts, adapters, messages, queue } = this.parts;
-    const { receiver, sender } = checked;
-    const ghost = (await ghosts.byName(receiver.name)) ?? (await ghosts.byAddress(receiver.address))!;
-    const destination = adapters.of(ghost.network).destinationOf(ghost.foreign);
+    const { network, foreign, address } = ghost;
+    const identity = checked.sender.address;
+    const destination = adapters.of(network).destinationOf(foreign);
     await ghosts.remember(tx, ghost);
-    await messages.add(tx, {
-      id: id as MessageId,
-      direction: 'from-dm3',
-      network: ghost.network,
-      identity: sender.address,
-      ghost: ghost.address,
-      conversation: null,
-      payload: payloadOf(checked),
-    });
-    const route = { from: sender.address, to: ghost.address, network: ghost.network, destination };
-    await queue.toForeign(tx, id as MessageId, ITEM.fromDm3, route);
+    const row = { id, direction: 'from-dm3' as const, network, identity, ghost: address, conversation: null };
+    await messages.add(tx, { ...row, payload: payloadOf(checked) });
+    await queue.toForeign(tx, id, ITEM.fromDm3, { from: identity, to: address, network, destination });
   }
 }
 

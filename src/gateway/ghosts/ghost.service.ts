@@ -71,8 +71,9 @@ export class GhostService implements RecordSource {
     return address ? this.byAddress(address) : null;
   }
 
-  async byAddress(address: EthAddress): Promise<Ghost | null> {
-    return this.#fromRow(await this.parts.store.byAddress(this.parts.db, address));
+  /** @param db the transaction, where one is open: a second connection would wait for the pool while holding the first */
+  async byAddress(address: EthAddress, db: Queryable = this.parts.db): Promise<Ghost | null> {
+    return this.#fromRow(await this.parts.store.byAddress(db, address));
   }
 
   /** Keys of every version that may still be under way, the current first. */

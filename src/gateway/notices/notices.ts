@@ -81,7 +81,7 @@ export class Notices {
   ): Promise<string> {
     const { payload, identity, conversation } = message;
     const reference = claimedHash(payload.envelope) ?? payload.encryptedMessageHash;
-    const ghost = (await this.parts.ghosts.byAddress(message.ghost))!;
+    const ghost = (await this.parts.ghosts.byAddress(message.ghost, tx))!;
     const reason = reasonOf(error, gaveUp);
     await this.toDm3(tx, {
       key: message.id,
