@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { Client, escapeIdentifier, type Pool, type PoolClient, type QueryResultRow } from 'pg';
-import { storageError } from './errors.js';
+import { StorageUnavailableError, storageError } from './errors.js';
 import { migrations } from './migrations/index.js';
 
 export interface DatabaseOptions {
@@ -122,7 +122,9 @@ export class Database implements Queryable {
   }
 
   #pool(): Pool {
-    return (this.#source.driver as unknown as { master: Pool }).master;
+    const { master } = this.#source.driver as unknown as { master?: Pool };
+    if (!master) throw new StorageUnavailableError({ cause: new Error('The database is not open.') });
+    return master;
   }
 }
 

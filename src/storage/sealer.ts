@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
 import { SealBrokenError } from './errors.js';
 
@@ -28,7 +28,7 @@ const HEADER_BYTES = 2;
 export class Sealer {
   readonly #keys: ReadonlyMap<number, Uint8Array>;
   readonly #active: StorageKey;
-  readonly #hashKey: Uint8Array;
+  readonly #hashKey: KeyObject; // bytes would be made into one at every hash, which costs more than the hash
 
   constructor(
     private readonly crypto: CryptoProvider,
@@ -37,7 +37,7 @@ export class Sealer {
   ) {
     this.#active = secrets.storageKeys[0];
     this.#keys = new Map(secrets.storageKeys.map(({ id, key }) => [id, key]));
-    this.#hashKey = deriveKey(secrets.rootSecret, 'keyed hashes');
+    this.#hashKey = createSecretKey(deriveKey(secrets.rootSecret, 'keyed hashes'));
   }
 
   seal(place: SealPlace, plain: Uint8Array): Buffer {

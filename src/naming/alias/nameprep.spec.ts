@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { namehash } from 'ethers';
+import { dnsEncode } from 'ethers';
 import { ethers as ethers5 } from 'ethers5';
 import { isEnsip15 } from '../ens-name.js';
 import { isNameprepStable } from './nameprep.js';
@@ -47,10 +47,9 @@ describe('isNameprepStable', () => {
     expect(unassigned.filter((char) => isNameprepStable(char))).toEqual([]);
   });
 
-  it('lets through only labels that ethers 5 and 6 hash alike', () => {
-    expect(kept.filter(isNameprepStable).filter((label) => ethers5.utils.namehash(label) !== namehash(label))).toEqual(
-      [],
-    );
+  it('lets through only labels that ethers 5 and 6 hash alike: as the same bytes', () => {
+    const stable = kept.filter(isNameprepStable);
+    expect(stable.filter((label) => ethers5.utils.dnsEncode(label) !== dnsEncode(label))).toEqual([]);
   });
 
   it.each(['bücher', 'пример', '例え', 'شركة', 'my-shop1'])('keeps %s', (label) => {
