@@ -41,7 +41,7 @@ ens:
   # chainId: 1
   # registry: "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
   # timeoutMs: 8000
-  # cacheSeconds: 300       a rotated key is seen within it
+  # cacheSeconds: 300      # a rotated key is seen within it
   # negativeCacheSeconds: 60
   # ipfsGateway: https://ipfs.io
   # acceptBareProfiles: false
@@ -50,18 +50,18 @@ names:
   root: ${root}            # alice@example.com is alice._at.example.com.email.${root}
   topLevelAliases:         # short forms: alice._at.example.com.email
     email: email.${root}
-  # aliasRegistry: "0x..."  a TopLevelAliasRegistry contract that overrides these
+  # aliasRegistry: "0x..." # a TopLevelAliasRegistry contract that overrides these
 
 ccipRead:
   resolvers:               # your OffchainResolver contract
     - "0x0000000000000000000000000000000000000000"
-  # digest: plain           or eip191, as the deployed contract checks it
+  # digest: plain          # or eip191, as the deployed contract checks it
   # validitySeconds: 300
 
 deliveryService:
   name: ds.${root}
-  # sizeLimit: 10000000     bytes
-  # messageTtlDays: 0       0 keeps unread messages for ever; else 30 or more
+  # sizeLimit: 10000000    # bytes
+  # messageTtlDays: 0      # 0 keeps unread messages for ever; else 30 or more
   signUp:
     policy: allow-list     # open, allow-list or suffix
     names: []

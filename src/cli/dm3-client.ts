@@ -9,7 +9,7 @@ import { decryptText, encryptText } from '../protocol/crypto/payload.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { signText } from '../protocol/crypto/signature.js';
 import { stringify } from '../protocol/encoding/stringify.js';
-import { buildEnvelope } from '../protocol/envelope/envelope.js';
+import { buildEnvelope, type Envelope } from '../protocol/envelope/envelope.js';
 import {
   messageHash,
   parseMessage,
@@ -35,6 +35,14 @@ export interface ReceivedMessage {
   readonly arrivedAt: number;
   /** The sender's own signature fits the profile his name publishes. */
   readonly verified: boolean;
+}
+
+/** A message, ready for its receiver's delivery service. */
+export interface Letter {
+  /** Of the message, which a reply names. */
+  readonly hash: Hash;
+  readonly envelope: Envelope;
+  readonly url: string;
 }
 
 /** A small dm3 client for the people of a sandbox. */
@@ -91,6 +99,13 @@ export class Dm3Client {
 
   /** @param to an ENS name @returns the message's hash, which a reply to it names */
   async send(to: string, text: string, referenceMessageHash?: string): Promise<Hash> {
+    const letter = await this.seal(to, text, referenceMessageHash);
+    await this.submit(letter);
+    return letter.hash;
+  }
+
+  /** Signs and encrypts without sending. @param to an ENS name */
+  async seal(to: string, text: string, referenceMessageHash?: string): Promise<Letter> {
     const receiver = await this.#profiles.userProfile(normaliseName(to));
     const service = await this.#profiles.deliveryService(normaliseName(receiver.profile.deliveryServices[0]!));
     const message = this.#compose(receiver.name, text, referenceMessageHash);
@@ -107,8 +122,12 @@ export class Dm3Client {
       },
       randomBytes,
     );
-    await this.#call(`${service.url}/rpc`, { json: rpcRequest('dm3_submitMessage', [JSON.stringify(envelope)], 1) });
-    return hash;
+    return { hash, envelope, url: service.url };
+  }
+
+  /** Resolves once the delivery service has taken it; handing it in again changes nothing. @throws ClientError */
+  async submit({ url, envelope }: Letter): Promise<void> {
+    await this.#call(`${url}/rpc`, { json: rpcRequest('dm3_submitMessage', [JSON.stringify(envelope)], 1) });
   }
 
   close(): void {

@@ -19,6 +19,7 @@ const program = new Command('dm3-gateway')
   .addCommand(nameCommand(env))
   .addCommand(inboxCommand())
   .addCommand(sendCommand());
+for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {
   await program.parseAsync();

@@ -19,6 +19,13 @@ interface Names {
   readonly topLevel: TopLevelAliases;
 }
 
+/** The name cannot be translated back. */
+class NoAddressError extends GatewayError {
+  constructor({ name, reason }: { name: EnsName; reason: string }) {
+    super({ code: 'NAME_WITHOUT_ADDRESS', kind: 'not-found', message: `${name} ${reason}` });
+  }
+}
+
 /** `dm3-gateway name`: foreign address <-> ENS name, without asking anybody. */
 export function nameCommand(env: Environment): Command {
   return new Command('name')
@@ -60,8 +67,11 @@ function toName(text: string, { aliases, topLevel }: Names): string {
 function toAddress(text: string, { aliases, topLevel }: Names): string {
   const name: EnsName = topLevel.expand(normaliseName(text), (expanded) => aliases.accepts(expanded));
   const alias = aliases.parse(name);
-  if (!alias) return `${name} is an ordinary ENS name: it stands for nobody on another network.`;
-  if (alias.kind === 'hashed')
-    return `${name} is too long to be read back: only the gateway that made it knows the address.`;
+  if (!alias)
+    throw new NoAddressError({ name, reason: 'is an ordinary ENS name: it stands for nobody on another network.' });
+  if (alias.kind === 'hashed') {
+    const reason = 'is a shortened name: only the gateway that made it knows the address.';
+    throw new NoAddressError({ name, reason });
+  }
   return alias.address.replace(/^mailto:/, '');
 }

@@ -12,7 +12,7 @@ const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'CONFIG', 'CWD']);
 
 /**
  * The configuration file with the environment laid over it: `DM3_GATEWAY_HTTP__PORT=8090` sets `http.port`; values are
- * read as YAML, so numbers, booleans and lists work.
+ * read as YAML, so numbers, booleans and lists work, but secrets are taken as they are.
  * @throws ConfigError naming the file or variable and the fix
  */
 export function readConfigTree(options: { file?: string; text?: string; env: Environment }): Tree {
@@ -20,7 +20,9 @@ export function readConfigTree(options: { file?: string; text?: string; env: Env
     options.file === undefined ? parseText(options.text ?? '', 'the configuration') : parseFile(options.file);
   for (const [variable, value] of Object.entries(options.env)) {
     if (variable.startsWith(PREFIX) && value !== undefined && !RESERVED.has(variable.slice(PREFIX.length))) {
-      setPath(tree, pathOf(variable), parse(value));
+      const path = pathOf(variable);
+      // A password may look like a number.
+      setPath(tree, path, isSecret(path.at(-1)!) ? value : parseYaml(value, variable));
     }
   }
   return tree;
@@ -49,16 +51,20 @@ function parseFile(file: string): Tree {
 }
 
 function parseText(text: string, where: string): Tree {
-  let value: unknown;
-  try {
-    value = parse(text) ?? {};
-  } catch (cause) {
-    throw new ConfigError({ message: `${where} is not valid YAML: ${(cause as Error).message}`, cause });
-  }
+  const value = parseYaml(text, where) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError({ message: `${where} must hold sections such as "http:" and "database:".` });
   }
   return value as Tree;
+}
+
+function parseYaml(text: string, where: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const [complaint] = (cause as Error).message.split(':\n', 1); // what follows quotes the line, which may hold a secret
+    throw new ConfigError({ message: `${where} is not valid YAML: ${complaint}.`, cause });
+  }
 }
 
 /** `DM3_GATEWAY_DATABASE__POOL_SIZE` -> ['database', 'poolSize'] */
@@ -87,8 +93,17 @@ function describe(issue: z.core.$ZodIssue, tree: Tree): string {
   }
   const key = issue.path.join('.') || 'configuration';
   const seen = issue.path.reduce<unknown>((at, step) => (at as Tree | undefined)?.[step as string], tree);
-  const value = seen === undefined ? 'nothing' : isSecret(key) ? 'a value that is not shown' : JSON.stringify(seen);
-  return `${key}: ${issue.message} (saw ${value}). Set ${key} in gateway.yaml or ${variableOf(issue.path)}.`;
+  return `${key}: ${issue.message} (saw ${shown(key, seen)}). Set ${key} in gateway.yaml or ${variableOf(issue.path)}.`;
+}
+
+/** Scalars as they are; of sections and lists, which may hold secrets, only what they are. */
+function shown(key: string, seen: unknown): string {
+  if (seen === undefined) return 'nothing';
+  if (isSecret(key)) return 'a value that is not shown';
+  if (Array.isArray(seen)) return `a list of ${seen.length}`;
+  return typeof seen === 'object' && seen !== null
+    ? `a section with ${Object.keys(seen).join(', ')}`
+    : JSON.stringify(seen);
 }
 
 const isSecret = (key: string) => /pass|secret|key|token/i.test(key);

@@ -49,10 +49,12 @@ function safe(fields: EventFields): EventFields {
   return Object.fromEntries(FIELDS.filter((key) => fields[key] !== undefined).map((key) => [key, fields[key]]));
 }
 
-/** Frames only: the first line of a stack repeats the message. */
+/** Frames only: a stack begins with the message, whose own lines may look like frames. */
 function frames(error: unknown): { name: string; at: string[]; cause?: unknown } | undefined {
   if (!(error instanceof Error)) return undefined;
-  const at = (error.stack ?? '')
+  const { message, stack = '' } = error;
+  const start = stack.indexOf(message);
+  const at = (start < 0 ? '' : stack.slice(start + message.length))
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => /^at [^\s].*:\d+:\d+\)?$/.test(line))
@@ -60,22 +62,16 @@ function frames(error: unknown): { name: string; at: string[]; cause?: unknown }
   return { name: error.name, at, ...(error.cause === undefined ? {} : { cause: frames(error.cause) }) };
 }
 
+/** What is an event has no message: what libraries write there may quote people, and so may the errors they log. */
 export function createLogger(options: { level: string; destination?: DestinationStream }): Logger {
-  const paths = [
-    'req.headers',
-    'res.headers',
-    'req.url',
-    'req.query',
-    'req.params',
-    'req.remoteAddress',
-    'err.message',
-  ];
+  const paths = ['req.headers', 'res.headers', 'req.url', 'req.query', 'req.params', 'req.remoteAddress'];
   return pino(
     {
       level: options.level,
       base: undefined,
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths, remove: true },
+      serializers: { err: frames, msg: () => '' },
     },
     options.destination ?? pino.destination({ dest: 2, sync: false }),
   );

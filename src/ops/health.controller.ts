@@ -1,4 +1,5 @@
-import { Controller, Get } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
 import { Probes, type Probe } from './probes.js';
@@ -23,8 +24,15 @@ export class HealthController {
   /** Everything it depends on answers. Send it no traffic while this fails. */
   @Get('ready')
   @HealthCheck()
-  ready(): Promise<HealthCheckResult> {
-    return this.health.check(this.probes.all().map((probe) => () => this.#indicate(probe)));
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
+    try {
+      return await this.health.check(this.probes.all().map((probe) => () => this.#indicate(probe)));
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableException)) throw error;
+      // The report is the answer here, and nothing for the filters that turn errors into sentences.
+      reply.status(error.getStatus());
+      return error.getResponse() as HealthCheckResult;
+    }
   }
 
   async #indicate(probe: Probe) {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { GatewayError } from '../common/errors.js';
-import { LOOPBACK, requireFreePort } from './ports.js';
+import { CLOSING_PATIENCE_MS, LOOPBACK, requireFreePort } from './ports.js';
 import { commandLine, onParentExit, signal, waitUntil } from './processes.js';
 
 export interface LocalChain {
@@ -41,9 +41,6 @@ export class ChainFailedError extends GatewayError {
 const START_PATIENCE_MS = 20_000;
 const STOP_PATIENCE_MS = 10_000;
 
-/** A process is gone from sight a little before the kernel closes its ports. */
-const PORT_PATIENCE_MS = 2000;
-
 /**
  * Starts a private Ethereum chain on loopback, going on from `stateFile`. The state is written every second and at the
  * end. An anvil left behind by a killed process is stopped first, which has it write its state.
@@ -52,7 +49,7 @@ const PORT_PATIENCE_MS = 2000;
 export async function startChain({ stateFile, port, chainId, log }: ChainOptions): Promise<LocalChain> {
   const program = anvil();
   const stopped = await stopOrphanedChain({ stateFile });
-  await requireFreePort({ port, use: 'chain', patienceMs: stopped ? PORT_PATIENCE_MS : 0 });
+  await requireFreePort({ port, use: 'chain', patienceMs: stopped ? CLOSING_PATIENCE_MS : 0 });
   fs.mkdirSync(path.dirname(stateFile), { recursive: true });
   secureState(stateFile, log);
   const node = await launch(program, { stateFile, port, chainId });

@@ -39,16 +39,27 @@ export class PortBaseError extends GatewayError {
   }
 }
 
+/** A process is gone from sight a little before the kernel closes its ports. */
+export const CLOSING_PATIENCE_MS = 2000;
+
 /**
  * The sandbox's ports: `base` for HTTP, then one after the other. All are free at this moment.
+ * @param options.patienceMs how long to wait for each of them
  * @throws PortBaseError, PortBusyError
  */
-export async function choosePorts({ base }: { base: number }): Promise<SandboxPorts> {
+export async function choosePorts({ base, patienceMs }: PortChoice): Promise<SandboxPorts> {
   const names = Object.keys(USES) as (keyof SandboxPorts)[];
   const highest = 65_536 - names.length;
   if (!Number.isInteger(base) || base < 1024 || base > highest) throw new PortBaseError({ base, highest });
-  for (const [offset, name] of names.entries()) await requireFreePort({ port: base + offset, use: USES[name] });
+  for (const [offset, name] of names.entries()) {
+    await requireFreePort({ port: base + offset, use: USES[name], patienceMs });
+  }
   return Object.fromEntries(names.map((name, offset) => [name, base + offset])) as unknown as SandboxPorts;
+}
+
+interface PortChoice {
+  readonly base: number;
+  readonly patienceMs?: number;
 }
 
 /** Waits up to `patienceMs` for the port. @throws PortBusyError */

@@ -20,9 +20,9 @@ import { Database } from '../storage/database.js';
 import { startCapturedMail, type CapturedMail } from './captured-mail.js';
 import { openDataDirectory, resetDataDirectory, type DataDirectory } from './data-directory.js';
 import { startPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
-import { startChain, type LocalChain } from './local-chain.js';
+import { startChain, stopOrphanedChain, type LocalChain } from './local-chain.js';
 import { sandboxPeople, type Person } from './people.js';
-import { choosePorts, LOOPBACK, type SandboxPorts } from './ports.js';
+import { choosePorts, CLOSING_PATIENCE_MS, LOOPBACK, type SandboxPorts } from './ports.js';
 import { settleSecrets, type SecretFiles } from '../config/secret-files.js';
 import { settleWorld, type World } from './world.js';
 
@@ -106,8 +106,10 @@ async function start(options: SandboxOptions, helpers: Helpers): Promise<Sandbox
   const { say } = options;
   const directory = await openDataDirectory(options.dataDir);
   helpers.add(() => directory.release());
+  fs.rmSync(fileOf(directory), { force: true }); // of a sandbox that was killed: whoever waits for it must not see it
+  const orphan = await stopOrphanedChain({ stateFile: directory.chainState }); // it holds one of the ports
   if (options.reset) await resetDataDirectory(directory, say);
-  const ports = await choosePorts({ base: options.portBase });
+  const ports = await choosePorts({ base: options.portBase, patienceMs: orphan ? CLOSING_PATIENCE_MS : 0 });
   say('Starting PostgreSQL and a local Ethereum chain...');
   const { postgres, chain, capturedMail } = await startHelpers(directory, ports, helpers, say);
   const files = settleSecrets(path.join(directory.path, 'secrets'));
@@ -251,9 +253,11 @@ function describe(parts: {
   };
 }
 
+const fileOf = (directory: DataDirectory) => path.join(directory.path, 'sandbox.json');
+
 /** Written whole or not at all: whoever waits for the file reads it the moment it appears. */
 function publish(directory: DataDirectory, file: SandboxFile): string {
-  const filePath = path.join(directory.path, 'sandbox.json');
+  const filePath = fileOf(directory);
   const temporary = `${filePath}.new`;
   fs.writeFileSync(temporary, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
   fs.renameSync(temporary, filePath);
