@@ -93,7 +93,8 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        LoggerModule.forRoot({ pinoHttp: requestLogging(runtime.logger) }),
+        // The module's own default, '{/*splat}', matches no request under Fastify.
+        LoggerModule.forRoot({ pinoHttp: requestLogging(runtime.logger), forRoutes: ['*path'] }),
         RuntimeModule.forRoot(runtime),
         OpsModule,
         StorageModule,

@@ -42,10 +42,18 @@ export class SignUpRefusedError extends GatewayError {
   }
 }
 
-/** Login or token failed; `message` is read by clients, some of it is protocol. */
+/** A challenge was answered wrongly; `message` is read by clients, some of it is protocol. */
 export class LoginFailedError extends GatewayError {
   constructor({ reason }: { reason: string }) {
     super({ code: 'LOGIN_FAILED', kind: 'unauthorized', message: reason });
+  }
+}
+
+/** The call came without a valid session token of the account it names; clients log in again and repeat it. */
+export class SessionRequiredError extends GatewayError {
+  constructor() {
+    const message = 'Log in first: this call needs a session token for the name in its path.';
+    super({ code: 'SESSION_REQUIRED', kind: 'unauthorized', message });
   }
 }
 

@@ -114,6 +114,7 @@ function retentionOf({ deliveryService, delivery }: Settings) {
       messages: MessageStore,
       queue: MessageQueue,
       names: NameService,
+      conversationDays: [SETTINGS, ({ delivery }: Settings) => delivery.conversationDays],
       clock: CLOCK,
     }),
     fromParts(GatewayDestination, {

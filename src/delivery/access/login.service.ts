@@ -9,7 +9,7 @@ import { toUtf8 } from '../../protocol/encoding/utf8.js';
 import type { Database } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import type { AccountService } from '../accounts/account.service.js';
-import { LoginFailedError } from '../errors.js';
+import { LoginFailedError, SessionRequiredError } from '../errors.js';
 import { challengeStore } from './challenge.store.js';
 
 /** Clients react to exactly this text: they hand in their profile again and retry. */
@@ -77,13 +77,11 @@ export class LoginService {
 
   /**
    * The address a request may act for: its token must name the same account as its path.
-   * @throws LoginFailedError, NameNotFoundError; NamingUnavailableError
+   * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
    */
   async authorise(name: EnsName, authorization: string | undefined): Promise<EthAddress> {
     const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-    if (!token || (await this.#accountIn(token)) !== name) {
-      throw new LoginFailedError({ reason: 'Log in first: this call needs a session token for the name in its path.' });
-    }
+    if (!token || (await this.#accountIn(token)) !== name) throw new SessionRequiredError();
     return this.#accountOf(name);
   }
 

@@ -1,6 +1,6 @@
 import type { EnsName, EthAddress } from '../../common/ids.js';
 import type { NameRecords, RecordSource } from '../../naming/ccip-read/records.js';
-import { normaliseName, parseAddressName, tryNormaliseName } from '../../naming/ens-name.js';
+import { parseAddressName, tryNormaliseName } from '../../naming/ens-name.js';
 import { NameNotFoundError, ProfileNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
@@ -104,6 +104,6 @@ export class AccountService implements RecordSource {
     if (policy === 'open') return true;
     if (policy === 'suffix')
       return names.some((ending) => name.endsWith(ending.startsWith('.') ? ending : `.${ending}`));
-    return names.some((listed) => normaliseName(listed) === name);
+    return names.some((listed) => tryNormaliseName(listed) === name);
   }
 }

@@ -35,20 +35,22 @@ export class ConversationStore {
   async open(tx: Queryable, { identity, ghost }: Parties): Promise<Conversation> {
     const id = randomUUID() as ConversationId;
     const sql = 'INSERT INTO conversation (id, identity, ghost) VALUES ($1, $2, $3)';
-    await tx.query(sql, [id, addressBytes(identity), addressBytes(ghost)]);
+    await tx.query(sql, [id, addressBytes(identity), addressBytes(ghost)], 'conversation-open');
     return { id, context: null, shownName: null };
   }
 
   /** Only for the two it belongs to: a token or hash of somebody else's conversation leads nowhere. */
   async find(db: Queryable, id: ConversationId, { identity, ghost }: Parties): Promise<Conversation | null> {
     const sql = `SELECT ${COLUMNS} FROM conversation WHERE id = $1 AND identity = $2 AND ghost = $3`;
-    return this.#open(await db.query<Row>(sql, [id, addressBytes(identity), addressBytes(ghost)]));
+    return this.#open(await db.query<Row>(sql, [id, addressBytes(identity), addressBytes(ghost)], 'conversation-find'));
   }
 
   async latest(db: Queryable, { identity, ghost }: Parties, days: number): Promise<Conversation | null> {
     const sql = `SELECT ${COLUMNS} FROM conversation WHERE identity = $1 AND ghost = $2
       AND used_at > now() - make_interval(days => $3) ORDER BY used_at DESC LIMIT 1`;
-    return this.#open(await db.query<Row>(sql, [addressBytes(identity), addressBytes(ghost), days]));
+    return this.#open(
+      await db.query<Row>(sql, [addressBytes(identity), addressBytes(ghost), days], 'conversation-latest'),
+    );
   }
 
   /** Whose conversation it is, and how the dm3 identity is called in it. */
@@ -76,7 +78,7 @@ export class ConversationStore {
     const sql = `UPDATE conversation SET sealed_context = $2, sealed_shown_name = coalesce($3, sealed_shown_name),
       used_at = now() WHERE id = $1`;
     const name = update.shownName && this.sealer.seal(shownName(id), Buffer.from(update.shownName));
-    await tx.query(sql, [id, this.sealer.sealJson(context(id), update.context), name]);
+    await tx.query(sql, [id, this.sealer.sealJson(context(id), update.context), name], 'conversation-touch');
   }
 
   /** Deletes what rested for `days` and nothing refers to any more. @returns how many, `limit` at most */

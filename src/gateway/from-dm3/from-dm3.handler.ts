@@ -144,15 +144,19 @@ export class FromDm3Handler implements ItemHandler {
     return reference ? this.parts.map.byHash(this.parts.db, identity, reference as Hash) : null;
   }
 
-  /** What the foreign side sees as sender: kept in the conversation, else the verified primary name, else `from`. */
+  /**
+   * What the foreign side sees as sender: the name kept in the conversation while it is still this sender's, else the
+   * verified primary name, else `from`.
+   */
   async #shownName({ identity, ghost, payload }: Loaded, conversation: Conversation | null): Promise<EnsName> {
     const { names, conversations, db } = this.parts;
+    const { name } = payload.sender;
+    const bare = identity as string as EnsName;
     const kept = conversation?.shownName ?? (await conversations.lastShownName(db, { identity, ghost }));
-    if (kept) return kept;
+    if (kept && (kept === bare || (await this.#addressOf(kept, name, identity)) === identity)) return kept;
     const primary = await names.primaryName(identity);
     if (primary) return primary;
-    const { name } = payload.sender;
-    return parseAddressName(name) ? (identity as string as EnsName) : names.display(name);
+    return parseAddressName(name) ? bare : names.display(name);
   }
 
   /** The names inside must mean the same two parties as the envelope; spelling is free (names are labels). */

@@ -20,6 +20,17 @@ const REJECTIONS: Readonly<Partial<Record<NeutralType, string>>> = {
   reaction: 'it knows no reactions',
 };
 
+/** Where a network has no such thing but takes a sentence about it. */
+const IN_WORDS: Readonly<Record<NeutralType, (text: string) => string>> = {
+  new: (text) => text,
+  reply: (text) => text,
+  edit: (text) => `Edited:\n\n${text}`,
+  reaction: (text) => `Reacted with ${text}`,
+  delete: () => 'Deleted an earlier message.',
+  'read-received': () => 'Received your message.',
+  'read-opened': () => 'Read your message.',
+};
+
 /** dm3 message -> neutral message. @throws UnsupportedMessageError for types no network has a word for */
 export function readMessage(message: Dm3Message): NeutralMessage {
   const type = TYPES[message.metadata.type];
@@ -47,15 +58,37 @@ export function fitMessage(message: NeutralMessage, can: Capabilities): NeutralM
         reason: `The receiver's network does not carry this: ${REJECTIONS[message.type] ?? 'it has no word for it'}.`,
       });
     case 'fallback':
-      return checkSize(inWords(message), can);
+      return fitContent({ ...message, type: 'reply', text: IN_WORDS[message.type](message.text) }, can);
     default:
-      return checkSize(message, can);
+      return fitContent(message, can);
   }
 }
 
-function inWords(message: NeutralMessage): NeutralMessage {
-  if (message.type === 'reaction') return { ...message, type: 'reply', text: `Reacted with ${message.text}` };
-  return { ...message, type: 'reply', text: `Edited:\n\n${message.text}` };
+function fitContent(message: NeutralMessage, can: Capabilities): NeutralMessage {
+  return checkSize(message.attachments.length > 0 ? fitAttachments(message, can) : message, can);
+}
+
+function fitAttachments(message: NeutralMessage, can: Capabilities): NeutralMessage {
+  switch (can.attachments) {
+    case 'dropped':
+      return { ...message, attachments: [] };
+    case 'rejected':
+      throw new UnsupportedMessageError({ reason: "The receiver's network takes no attachments." });
+    case 'fallback':
+      return {
+        ...message,
+        text: [message.text, ...message.attachments.map(attachmentInWords)].join('\n\n'),
+        attachments: [],
+      };
+    default:
+      return message;
+  }
+}
+
+function attachmentInWords({ name, content }: NeutralAttachment): string {
+  return 'uri' in content
+    ? `${name}: ${content.uri}`
+    : `[${name}, ${content.bytes.length} bytes, cannot be shown here]`;
 }
 
 function checkSize(message: NeutralMessage, can: Capabilities): NeutralMessage {

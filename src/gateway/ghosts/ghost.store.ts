@@ -26,7 +26,7 @@ export class GhostStore {
       VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN now() END)
       ON CONFLICT (address) DO UPDATE SET used_at = now()
       WHERE $5 AND (ghost.used_at IS NULL OR ghost.used_at < now() - interval '1 hour')`;
-    await db.query(sql, [addressBytes(address), network, this.#nameKey(name), sealed, used]);
+    await db.query(sql, [addressBytes(address), network, this.#nameKey(name), sealed, used], 'ghost-remember');
   }
 
   async byAddress(db: Queryable, address: EthAddress): Promise<GhostRow | null> {

@@ -46,7 +46,7 @@ export class MessageMapStore {
       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (remote_key, owner) DO UPDATE
       SET message_key = excluded.message_key, encrypted_key = excluded.encrypted_key, sealed_ids = excluded.sealed_ids,
         id = excluded.id`;
-    await tx.query(sql, [
+    const values = [
       id,
       addressBytes(owner),
       this.#hashKey(ids.messageHash),
@@ -54,7 +54,8 @@ export class MessageMapStore {
       this.#remoteKey(network, ids.remoteId),
       this.sealer.sealJson(place(id), ids),
       entry.conversation,
-    ]);
+    ];
+    await tx.query(sql, values, 'map-add');
   }
 
   async byRemote(
@@ -64,7 +65,9 @@ export class MessageMapStore {
     remoteId: RemoteId,
   ): Promise<MappedMessage | null> {
     const sql = `SELECT ${COLUMNS} FROM message_map WHERE remote_key = $1 AND owner = $2`;
-    return this.#open(await db.query<Row>(sql, [this.#remoteKey(network, remoteId), addressBytes(owner)]));
+    return this.#open(
+      await db.query<Row>(sql, [this.#remoteKey(network, remoteId), addressBytes(owner)], 'map-by-remote'),
+    );
   }
 
   /** For reports about ids that we gave out ourselves: those are unique to one owner. */
@@ -77,7 +80,7 @@ export class MessageMapStore {
   async byHash(db: Queryable, owner: EthAddress, hash: Hash): Promise<MappedMessage | null> {
     const sql = `SELECT ${COLUMNS} FROM message_map WHERE owner = $1 AND message_key = $2
       UNION ALL SELECT ${COLUMNS} FROM message_map WHERE owner = $1 AND encrypted_key = $2 LIMIT 1`;
-    return this.#open(await db.query<Row>(sql, [addressBytes(owner), this.#hashKey(hash)]));
+    return this.#open(await db.query<Row>(sql, [addressBytes(owner), this.#hashKey(hash)], 'map-by-hash'));
   }
 
   async purge(db: Queryable, days: number, limit: number): Promise<number> {

@@ -77,14 +77,14 @@ export class MessageStore {
   async freeze(tx: Queryable, id: MessageId, frozen: unknown, conversation: ConversationId | null): Promise<void> {
     const sql = `UPDATE message SET state = 'frozen', sealed_frozen = $2, conversation_id = coalesce($3, conversation_id)
       WHERE id = $1`;
-    await tx.query(sql, [id, this.sealer.sealJson(place('sealed_frozen', id), frozen), conversation]);
+    await tx.query(sql, [id, this.sealer.sealJson(place('sealed_frozen', id), frozen), conversation], 'message-freeze');
   }
 
   /** Final: the content goes, ids and times stay. */
   async delivered(tx: Queryable, id: MessageId, code: string | null = null): Promise<void> {
     const sql = `UPDATE message SET state = 'delivered', code = $2, settled_at = now(),
       sealed_payload = NULL, sealed_frozen = NULL WHERE id = $1`;
-    await tx.query(sql, [id, code]);
+    await tx.query(sql, [id, code], 'message-delivered');
   }
 
   /** Dead letter: the content stays, so that an operator can retry, until it is purged. */

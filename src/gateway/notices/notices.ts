@@ -6,7 +6,7 @@ import { claimedHash } from '../../protocol/envelope/envelope.js';
 import type { Tx } from '../../storage/database.js';
 import { sendsNotices, type OutgoingNotice } from '../adapter/adapter.js';
 import type { AdapterRegistry } from '../adapters.js';
-import type { ConversationStore } from '../conversations/conversation.store.js';
+import type { ConversationStore, Parties } from '../conversations/conversation.store.js';
 import type { FromDm3Payload } from '../from-dm3/payload.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
@@ -26,6 +26,7 @@ interface Parts {
   readonly messages: MessageStore;
   readonly queue: MessageQueue;
   readonly names: NameService;
+  readonly conversationDays: number;
   readonly clock: Clock;
 }
 
@@ -97,7 +98,7 @@ export class Notices {
 
   /** A message from the receiver's ghost that answers the one which failed. */
   async toDm3(tx: Tx, about: AboutDm3Message): Promise<void> {
-    const { messages, queue, conversations, adapters, names, clock } = this.parts;
+    const { messages, queue, adapters, names, clock } = this.parts;
     const { ghost, identity, receiver, reference, reason } = about;
     const id = derivedId('notice', about.key);
     const text = noticeText({ receiver: adapters.format(ghost.foreign), name: names.display(ghost.name), reason });
@@ -109,7 +110,7 @@ export class Notices {
       origin: null,
       reference,
     };
-    const conversation = about.conversation ?? (await conversations.open(tx, { identity, ghost: ghost.address })).id;
+    const conversation = about.conversation ?? (await this.#conversation(tx, { identity, ghost: ghost.address }));
     const row = {
       id,
       direction: 'to-dm3' as const,
@@ -120,6 +121,13 @@ export class Notices {
       payload,
     };
     if (await messages.add(tx, row)) await queue.toDm3(tx, id, ghost.address, identity);
+  }
+
+  /** The pair's latest, as for a new message: a conversation of the notice's own would tear the thread apart. */
+  async #conversation(tx: Tx, parties: Parties): Promise<ConversationId> {
+    const { conversations, conversationDays } = this.parts;
+    const known = await conversations.latest(tx, parties, conversationDays);
+    return (known ?? (await conversations.open(tx, parties))).id;
   }
 
   async #queueForeign(tx: Tx, id: StoredMessage['id'], message: StoredMessage, payload: ToDm3Payload): Promise<void> {
