@@ -31,7 +31,8 @@ afterAll(async () => {
   await chain.stop();
 });
 
-const rpc = (body: unknown, request: HttpRequest = {}) => ask(`${gateway.deliveryServiceUrl}/rpc`, { body, ...request });
+const rpc = (body: unknown, request: HttpRequest = {}) =>
+  ask(`${gateway.deliveryServiceUrl}/rpc`, { body, ...request });
 const submit = (params: unknown) => rpc({ jsonrpc: '2.0', id: 'x-7', method: 'dm3_submitMessage', params });
 
 /** Nothing of our insides may show: no frames, no files, no names of classes. */
@@ -172,7 +173,10 @@ describe('An envelope that is none', () => {
   });
 
   it('is not even read when it is far too large', async () => {
-    const answer = await alice.submit(await alice.envelope({ to: 'bob.eth', text: 'x'.repeat(10 * SIZE_LIMIT) }), 'x-7');
+    const answer = await alice.submit(
+      await alice.envelope({ to: 'bob.eth', text: 'x'.repeat(10 * SIZE_LIMIT) }),
+      'x-7',
+    );
     expectRpcError(answer, -32011, { id: null, status: [413] });
   });
 });
@@ -196,7 +200,8 @@ describe('An envelope in every form that clients send', () => {
 });
 
 describe('A receiver that is not here', () => {
-  const send = async (to: string) => alice.submit(await alice.envelope({ to, text: 'hi', receiverKey: someKey() }), 'x-7');
+  const send = async (to: string) =>
+    alice.submit(await alice.envelope({ to, text: 'hi', receiverKey: someKey() }), 'x-7');
   const someKey = () => gateway.bob.keys.encryption.publicKey;
 
   it.each([
@@ -233,7 +238,9 @@ describe('A sender who is somebody else', () => {
     const forged = await mallory.envelope({ to: GHOST, text: 'forged', envelopeFrom: 'alice.eth' });
     expectRpcError(await mallory.submit(forged, 'x-7'), -32003, { status: [401] });
     await mallory.send({ to: GHOST, text: 'my own' });
-    await eventually('the honest mail', async () => (await gateway.sentMail()).some(({ raw }) => raw.includes('my own')));
+    await eventually('the honest mail', async () =>
+      (await gateway.sentMail()).some(({ raw }) => raw.includes('my own')),
+    );
     expect((await gateway.sentMail()).filter(({ raw }) => raw.includes('forged'))).toEqual([]);
   });
 
@@ -250,7 +257,9 @@ describe('A sender who is somebody else', () => {
   ])('learns once that a message cannot be passed on which %s', async (reason, wrong) => {
     const hash = await mallory.send({ to: GHOST, text: `because it ${reason}`, ...wrong });
     const about = () =>
-      mallory.inbox().then((letters) => letters.filter(({ message }) => message.metadata.referenceMessageHash === hash));
+      mallory
+        .inbox()
+        .then((letters) => letters.filter(({ message }) => message.metadata.referenceMessageHash === hash));
     await eventually('the notice', async () => (await about()).length > 0);
     const [notice, ...more] = await about();
     expect(more).toEqual([]);
@@ -302,17 +311,23 @@ describe('While the chain is away', () => {
   it('asks to try again, and heals', async () => {
     const toBob = await alice.envelope({ to: 'bob.eth', text: 'patience' });
     const toGhost = await alice.envelope({ to: GHOST, text: 'patience by mail' });
+    const login = (name: string) => ask(`${gateway.deliveryServiceUrl}/auth/${name}`);
+    const isForgotten = async (name: string) => (await login(name)).status === 503;
     chain.cut();
     try {
+      for (const name of ['alice.eth', 'bob.eth'])
+        await eventually('its address to be forgotten', () => isForgotten(name));
+      expectRestError(await login('bob.eth'), 503, /Try again later/);
       for (const envelope of [toBob, toGhost]) {
         expectRpcError(await alice.submit(envelope, 'x-7'), -32002, { status: [503] });
       }
-      expectRestError(await ask(`${gateway.deliveryServiceUrl}/auth/bob.eth`), 503, /Try again later/);
     } finally {
       chain.mend();
     }
     for (const envelope of [toBob, toGhost]) expect(await alice.submit(envelope)).toMatchObject({ status: 200 });
-    await eventually('the mail', async () => (await gateway.sentMail()).some(({ raw }) => raw.includes('patience by mail')));
+    await eventually('the mail', async () =>
+      (await gateway.sentMail()).some(({ raw }) => raw.includes('patience by mail')),
+    );
     expect((await bob.inbox()).at(-1)).toMatchObject({ message: { message: 'patience' } });
   });
 });
@@ -324,7 +339,10 @@ describe('A REST call', () => {
     ['text', '"profile"'],
     ['nothing known', {}],
     ['no signature', { profile: { publicEncryptionKey: 'a', publicSigningKey: 'b', deliveryServices: [] } }],
-    ['a broken key', { profile: { publicEncryptionKey: '', publicSigningKey: '', deliveryServices: [SERVICE] }, signature: '0x' }],
+    [
+      'a broken key',
+      { profile: { publicEncryptionKey: '', publicSigningKey: '', deliveryServices: [SERVICE] }, signature: '0x' },
+    ],
   ])('refuses a profile that holds %s', async (_, body) => {
     const answer = await ask(at('profile/alice.eth'), { body });
     expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -333,7 +351,11 @@ describe('A REST call', () => {
   });
 
   it("refuses somebody else's profile, and one for another delivery service", async () => {
-    expectRestError(await ask(at('profile/alice.eth'), { body: gateway.bob.profile }), 403, /not signed by the address/);
+    expectRestError(
+      await ask(at('profile/alice.eth'), { body: gateway.bob.profile }),
+      403,
+      /not signed by the address/,
+    );
     const elsewhere = await gateway.addPerson('elsewhere.eth', { deliveryService: 'ds.elsewhere.eth' });
     expectRestError(await ask(at('profile/elsewhere.eth'), { body: elsewhere.profile }), 403, /does not list/);
   });
@@ -349,14 +371,14 @@ describe('A REST call', () => {
 
   it('refuses a challenge that is made up, expired, used, or somebody else’s', async () => {
     const login = (challenge: string) => ask(at('auth/alice.eth'), { body: { challenge, signature: 'AAAA' } });
-    expectRestError(await login('made up'), 401, /unknown, used or expired/);
+    expectRestError(await login('made up'), 400, /unknown, used or expired/);
     const expired = await alice.challenge();
     await gateway.db.query("UPDATE login_challenge SET expires_at = now() - interval '1 second'");
-    expectRestError(await login(expired), 401, /unknown, used or expired/);
-    expectRestError(await login(await bob.challenge()), 401, /unknown, used or expired/);
+    expectRestError(await login(expired), 400, /unknown, used or expired/);
+    expectRestError(await login(await bob.challenge()), 400, /unknown, used or expired/);
     const used = await alice.challenge();
-    expectRestError(await login(used), 401, /^Signature invalid$/);
-    expectRestError(await login(used), 401, /unknown, used or expired/);
+    expectRestError(await login(used), 400, /^Signature invalid$/);
+    expectRestError(await login(used), 400, /unknown, used or expired/);
   });
 
   it.each([
@@ -369,7 +391,11 @@ describe('A REST call', () => {
       expectRestError(await ask(at(path), { token }), 401, /^Log in first/);
     }
     const body = { acknowledgements: [] };
-    expectRestError(await ask(at('delivery/messages/alice.eth/syncAcknowledgements'), { token, body }), 401, /^Log in first/);
+    expectRestError(
+      await ask(at('delivery/messages/alice.eth/syncAcknowledgements'), { token, body }),
+      401,
+      /^Log in first/,
+    );
   });
 
   it("gives nobody another one's mail", async () => {
@@ -380,7 +406,10 @@ describe('A REST call', () => {
   it.each([{}, { acknowledgements: 7 }, { acknowledgements: [{}] }, { acknowledgements: [{ messageHash: '0x12' }] }])(
     'refuses the acknowledgement %j',
     async (body) => {
-      const answer = await ask(at('delivery/messages/bob.eth/syncAcknowledgements'), { token: await bob.token(), body });
+      const answer = await ask(at('delivery/messages/bob.eth/syncAcknowledgements'), {
+        token: await bob.token(),
+        body,
+      });
       expectRestError(answer, 400, /^invalid schema$/);
     },
   );

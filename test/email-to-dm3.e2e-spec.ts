@@ -97,7 +97,7 @@ describe('a mail to an ENS name', () => {
 describe('the alias name of a mailbox', () => {
   it('has an address and a profile that the published library accepts as its owner’s', async () => {
     const address = await bob.provider.resolveName(DORA);
-    const { profile } = await bob.profileOf(DORA);
+    const { profile } = await bob.lookUp(DORA);
     expect(address).toMatch(/^0x[0-9a-fA-F]{40}$/);
     expect(profile.deliveryServices).toEqual(['ds.gateway.eth']);
     expect((await bob.serviceOf({ profile, signature: '' })).url).toBe(gateway.deliveryServiceUrl);

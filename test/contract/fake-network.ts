@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { ForeignAddress, NetworkId, RemoteId } from '../../src/common/ids.js';
 import type {
   Acceptance,
@@ -15,12 +16,7 @@ import type {
 import { DeliveryFailedError } from '../../src/gateway/adapter/errors.js';
 import type { NeutralMessage, NeutralType } from '../../src/gateway/adapter/message.js';
 import { AliasLabelsError, InvalidForeignAddressError, type AliasCodec } from '../../src/naming/alias/codec.js';
-
-/**
- * What the far side does with what is sent to somebody: takes it, refuses it for good, keeps the sender waiting, takes
- * it only when told, or loses the connection before it has it.
- */
-export type Behaviour = 'take' | 'refuse' | 'stall' | 'lose';
+import type { Mood } from './adapter-contract.js';
 
 /** A message as it arrived on the far side. */
 export interface FakeParcel {
@@ -50,6 +46,8 @@ export interface FakeLetter {
   readonly automatic?: boolean;
 }
 
+const NOON = Date.parse('2026-11-20T12:00:00Z');
+
 const CAPABILITIES: Capabilities = {
   types: {
     new: 'full',
@@ -65,7 +63,7 @@ const CAPABILITIES: Capabilities = {
   maxTextBytes: 10_000,
 };
 
-/** A network of people with short names (`fake:carol`), all of it in memory, each of them a destination. */
+/** A network in memory, of people at places (`fake:carol@harbour`) and of some who are a place of their own. */
 export class FakeNetwork implements Adapter, NoticeSender {
   readonly network: NetworkId;
   readonly codec: AliasCodec;
@@ -73,8 +71,9 @@ export class FakeNetwork implements Adapter, NoticeSender {
   readonly arrived: FakeParcel[] = [];
   /** Every attempt to hand something over, the failed ones included. */
   readonly attempts: { readonly to: ForeignAddress; readonly body: Uint8Array }[] = [];
-  readonly #behaviours = new Map<ForeignAddress, Behaviour>();
-  #changed = Promise.withResolvers<void>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #moods = new Map<ForeignAddress, Mood>();
+  readonly #changes = new EventEmitter();
   #port: GatewayPort | null = null;
   #letters = 0;
 
@@ -87,10 +86,15 @@ export class FakeNetwork implements Adapter, NoticeSender {
     return this.codec.canonical(name);
   }
 
-  /** From now on, and for who waits already. */
-  behave(name: string, behaviour: Behaviour): void {
-    this.#behaviours.set(this.address(name), behaviour);
-    this.#announce();
+  /** How the far side treats what is sent to somebody, from now on; who waits already is treated so too. */
+  setMood(name: string, mood: Mood): void {
+    this.#moods.set(this.address(name), mood);
+    this.#changes.emit('change');
+  }
+
+  /** Messages that the far side keeps waiting just now. */
+  get stalled(): number {
+    return this.#changes.listenerCount('change');
   }
 
   arrivedFor(name: string): FakeParcel[] {
@@ -99,19 +103,23 @@ export class FakeNetwork implements Adapter, NoticeSender {
 
   /** Writes to a dm3 user, as the network brings it. @throws what the gateway answers */
   async write(letter: FakeLetter): Promise<Acceptance & { readonly remoteId: RemoteId }> {
-    const port = this.#port;
-    if (!port) throw new DeliveryFailedError({ code: 'STOPPED', reason: 'The fake network is off.', retryable: true });
-    const { from, to, text, thread = 'main', inReplyTo = [], attachments = [], automatic = false } = letter;
+    const work = this.#bring(letter).finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+    return work;
+  }
+
+  async #bring(letter: FakeLetter): Promise<Acceptance & { readonly remoteId: RemoteId }> {
+    if (!this.#port) throw FAILURES.lose();
     const remoteId = (letter.id ?? `letter-${++this.#letters}`) as RemoteId;
+    const { from, to, text, attachments = [], inReplyTo = [], thread = 'main', automatic = false } = letter;
     const type = letter.type ?? (inReplyTo.length > 0 ? 'reply' : 'new');
-    const target = await port.lookup(to);
-    const acceptance = await port.receive({
+    const acceptance = await this.#port.receive({
       network: this.network,
       remoteId,
       from: this.address(from),
       identity: letter.identity ?? { verdict: 'verified', detail: 'known to the fake network' },
-      to: [target],
-      message: { type, text, attachments, sentAt: 1_790_000_000_000 + this.#letters },
+      to: [await this.#port.lookup(to)],
+      message: { type, text, attachments, sentAt: NOON + this.#letters },
       dedup: JSON.stringify([from, remoteId, text]),
       inReplyTo,
       conversation: { thread, automatic },
@@ -132,7 +140,7 @@ export class FakeNetwork implements Adapter, NoticeSender {
   }
 
   destinationOf(address: ForeignAddress): string {
-    return this.formatAddress(address);
+    return this.formatAddress(address).split('@').at(-1)!;
   }
 
   async start(port: GatewayPort): Promise<void> {
@@ -141,7 +149,8 @@ export class FakeNetwork implements Adapter, NoticeSender {
 
   async stop(): Promise<void> {
     this.#port = null;
-    this.#announce();
+    this.#changes.emit('change');
+    await Promise.allSettled(this.#underWay);
   }
 
   async health(): Promise<AdapterHealth> {
@@ -159,39 +168,41 @@ export class FakeNetwork implements Adapter, NoticeSender {
   async renderNotice({ id, to, about, reason, conversation }: OutgoingNotice): Promise<Rendering | null> {
     if (conversation['automatic'] === true) return null;
     const text = `${reason.code}: ${reason.text}`;
-    const notice = { kind: 'notice', text, from: null, thread: String(conversation['thread']), attachments: [] } as const;
+    const notice = {
+      kind: 'notice',
+      text,
+      from: null,
+      thread: String(conversation['thread']),
+      attachments: [],
+    } as const;
     return parcelled({ ...notice, id: remoteIdOf(id), to, target: about }, conversation);
   }
 
   async send({ body }: Rendering): Promise<void> {
     const parcel = JSON.parse(Buffer.from(body).toString()) as FakeParcel;
     this.attempts.push({ to: parcel.to, body });
-    switch (await this.#decision(parcel.to)) {
-      case 'take':
-        this.arrived.push(parcel);
-        return;
-      case 'refuse':
-        throw new DeliveryFailedError({ code: 'REFUSED', reason: 'The receiver takes no messages.', retryable: false });
-      default:
-        throw new DeliveryFailedError({ code: 'LOST', reason: 'The fake network broke off.', retryable: true });
-    }
+    const mood = await this.#patience(parcel.to);
+    if (mood !== 'take') throw FAILURES[mood]();
+    this.arrived.push(parcel);
   }
 
-  /** Waits while the receiver stalls; a network that stops loses what waits. */
-  async #decision(to: ForeignAddress): Promise<Exclude<Behaviour, 'stall'>> {
+  /** Waits while the receiver stalls. A network that stops hangs up on whoever waits. */
+  async #patience(to: ForeignAddress): Promise<Exclude<Mood, 'stall'>> {
     for (;;) {
-      const behaviour = this.#behaviours.get(to) ?? 'take';
-      if (behaviour !== 'stall') return behaviour;
+      const mood = this.#moods.get(to) ?? 'take';
+      if (mood !== 'stall') return mood;
       if (!this.#port) return 'lose';
-      await this.#changed.promise;
+      await once(this.#changes, 'change');
     }
-  }
-
-  #announce(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 }
+
+const FAILURES = {
+  refuse: () =>
+    new DeliveryFailedError({ code: 'REFUSED', reason: 'The receiver takes no messages.', retryable: false }),
+  busy: () => new DeliveryFailedError({ code: 'BUSY', reason: 'The receiver is busy; try again.', retryable: true }),
+  lose: () => new DeliveryFailedError({ code: 'LOST', reason: 'The fake network broke off.', retryable: true }),
+};
 
 const remoteIdOf = (id: string) => `parcel-${id.slice(0, 16)}` as RemoteId;
 
@@ -199,18 +210,19 @@ function parcelled(parcel: FakeParcel, conversation: AdapterContext): Rendering 
   return { remoteIds: [parcel.id], body: Buffer.from(JSON.stringify(parcel)), conversation };
 }
 
-/** `fake:carol` <-> `carol` */
+/** `fake:carol@harbour` <-> `carol.harbour`; without a place, `fake:carol` <-> `carol`. */
 function fakeCodec(network: NetworkId): AliasCodec {
   const scheme = `${network}:`;
   const canonical = (text: string): ForeignAddress => {
     const name = (text.startsWith(scheme) ? text.slice(scheme.length) : text).toLowerCase();
-    if (!/^[a-z0-9]{1,30}$/.test(name)) throw new InvalidForeignAddressError({ address: text, reason: 'is no name' });
+    if (!/^[a-z0-9]+(@[a-z0-9]+)?$/.test(name))
+      throw new InvalidForeignAddressError({ address: text, reason: 'is no name' });
     return `${scheme}${name}` as ForeignAddress;
   };
   const decode = (labels: readonly string[]): ForeignAddress => {
-    const [name = '', ...rest] = labels;
-    if (rest.length > 0 || !/^[a-z0-9]{1,30}$/.test(name)) throw new AliasLabelsError({ labels, reason: 'is no name' });
-    return canonical(name);
+    if (!/^[a-z0-9]+(\.[a-z0-9]+)?$/.test(labels.join('.')))
+      throw new AliasLabelsError({ labels, reason: 'is no name' });
+    return canonical(labels.join('@'));
   };
-  return { network, scheme, canonical, encode: (address) => [address.slice(scheme.length)], decode };
+  return { network, scheme, canonical, encode: (address) => address.slice(scheme.length).split('@'), decode };
 }

@@ -13,6 +13,7 @@ import {
   verifyMessage,
   type Attachment,
   type Dm3Message,
+  type MessageType,
 } from '../../src/protocol/envelope/message.js';
 import { arrivalOf, openPostmark, type ProcessedEnvelope } from '../../src/protocol/envelope/postmark.js';
 import { rpcRequest } from '../../src/protocol/json-rpc/json-rpc.js';
@@ -28,6 +29,10 @@ export interface Draft {
   /** Makes it a REPLY to the message of this hash. */
   readonly answers?: Hash;
   readonly attachments?: readonly Attachment[];
+  /** Instead of NEW, or of REPLY where it answers something. */
+  readonly type?: MessageType;
+  /** The reply delivery instruction of an earlier message, given back. */
+  readonly instruction?: string;
   /** Whom the delivery information, or the message, names as sender. */
   readonly envelopeFrom?: string;
   readonly messageFrom?: string;
@@ -93,6 +98,7 @@ export class Correspondent {
     const { crypto, running } = this.gateway;
     const names = running.app.get(NameService);
     const message = this.#compose(draft);
+    const instruction = draft.instruction === undefined ? {} : { deliveryInstruction: draft.instruction };
     const hash = messageHash(crypto, message);
     const receiverKey = draft.receiverKey ?? (await names.userProfile(names.canonical(draft.to))).keys.encryption;
     const envelope = buildEnvelope(
@@ -101,7 +107,7 @@ export class Correspondent {
         encryptedMessage: encryptText(crypto, receiverKey, stringify(message), randomBytes),
         messageHash: hash,
         dialect: 'messageHash',
-        deliveryInformation: { to: draft.to, from: draft.envelopeFrom ?? this.person.name },
+        deliveryInformation: { ...instruction, to: draft.to, from: draft.envelopeFrom ?? this.person.name },
         deliveryServiceEncryptionKey: draft.serviceKey ?? running.app.get(OwnService).keys.encryption.publicKey,
         senderSigningKey: this.person.keys.signing.privateKey,
       },
@@ -110,9 +116,9 @@ export class Correspondent {
     return { envelope, hash };
   }
 
-  #compose({ to, text, answers, attachments, messageFrom }: Draft): Dm3Message {
+  #compose({ to, text, answers, attachments, messageFrom, ...draft }: Draft): Dm3Message {
     const { name, keys } = this.person;
-    const type = answers ? ('REPLY' as const) : ('NEW' as const);
+    const type = draft.type ?? (answers ? ('REPLY' as const) : ('NEW' as const));
     const reference = answers ? { referenceMessageHash: answers } : {};
     const metadata = { to, from: messageFrom ?? name, timestamp: Date.now(), type, ...reference };
     const unsigned = { message: text, metadata, ...(attachments ? { attachments } : {}) };

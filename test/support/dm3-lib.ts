@@ -67,6 +67,7 @@ export const encryptedHashOf = ({ message }: AnyEnvelope): string => shared.sha2
 
 /** A dm3 client made of the published libraries and ethers 5; only the HTTP calls are its own, as in every client. */
 export class RealClient {
+  readonly #profiles = new Map<string, Promise<SignedUserProfile>>();
   #token: string | null = null;
 
   private constructor(
@@ -87,8 +88,15 @@ export class RealClient {
     return new RealClient(name, gateway.deliveryServiceUrl, provider, keys, signedProfile);
   }
 
+  /** By its name through ENS; looked up once, as clients do. */
+  profileOf(name: string): Promise<SignedUserProfile> {
+    const known = this.#profiles.get(name) ?? this.lookUp(name);
+    this.#profiles.set(name, known);
+    return known;
+  }
+
   /** Through ENS, wildcard resolvers and CCIP-read; the library has checked the owner's signature. */
-  async profileOf(name: string): Promise<SignedUserProfile> {
+  async lookUp(name: string): Promise<SignedUserProfile> {
     const profile = await clientProfile.getUserProfile(this.provider, name);
     if (!profile) throw new Error(`${name} has no dm3 profile.`);
     return profile;
@@ -149,7 +157,10 @@ export class RealClient {
   }
 
   /** Writes, seals and submits. @returns the hash by which replies refer to the message, and what was sent */
-  async send(draft: Draft, dispatch: Dispatch = {}): Promise<{ hash: string; message: Message; envelope: AnyEnvelope }> {
+  async send(
+    draft: Draft,
+    dispatch: Dispatch = {},
+  ): Promise<{ hash: string; message: Message; envelope: AnyEnvelope }> {
     const message = await this.compose(draft);
     const envelope = await this.seal(message, dispatch);
     expectOk(await this.submit(envelope));
@@ -158,6 +169,10 @@ export class RealClient {
 
   submitProfile(profile: SignedUserProfile = this.profile): Promise<HttpAnswer> {
     return this.#ask(`profile/${this.name}`, profile);
+  }
+
+  fetchProfile(): Promise<HttpAnswer> {
+    return this.#ask(`profile/${this.name}`);
   }
 
   challenge(): Promise<HttpAnswer> {
@@ -179,7 +194,11 @@ export class RealClient {
 
   /** The waiting envelopes as the delivery service hands them out; `token` in place of an own login. */
   async fetchIncoming(token?: string): Promise<HttpAnswer> {
-    return this.#ask(`delivery/messages/incoming/${this.name}/`, undefined, token ?? this.#token ?? (await this.logIn()));
+    return this.#ask(
+      `delivery/messages/incoming/${this.name}/`,
+      undefined,
+      token ?? this.#token ?? (await this.logIn()),
+    );
   }
 
   /** All waiting messages, oldest first. */

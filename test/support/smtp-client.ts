@@ -77,7 +77,9 @@ export class SmtpClient {
 
   /** The mail's bytes, dot-stuffed (RFC 5321 §4.5.2) and ended. */
   finish(mail: string | Buffer): Promise<string> {
-    const text = Buffer.from(mail).toString('latin1').replace(/(^|\r\n)\./g, '$1..');
+    const text = Buffer.from(mail)
+      .toString('latin1')
+      .replace(/(^|\r\n)\./g, '$1..');
     this.write(Buffer.from(`${text.replace(/\r\n$/, '')}\r\n.\r\n`, 'latin1'));
     return this.reply();
   }

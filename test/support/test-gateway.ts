@@ -122,6 +122,11 @@ export class TestGateway {
     return `${this.url}/ds`;
   }
 
+  /** The operators' side. */
+  get adminUrl(): string {
+    return `http://${LOOPBACK}:${this.settings.admin!.port}/admin/v1`;
+  }
+
   get db(): Database {
     return this.running.app.get(Database);
   }

@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import { SMTPServer } from 'smtp-server';
+import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
+
+export interface TakenMail {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly raw: string;
+}
+
+/** The mail servers of the world, under a test's control. It starts unreachable. */
+export class MailServer {
+  readonly mails: TakenMail[] = [];
+  /** Whatever was handed over whole, taken or not. */
+  readonly attempts: TakenMail[] = [];
+  /** What it makes of a whole mail: `defers` says 451, `holds` never answers. */
+  mood: 'takes' | 'defers' | 'holds' = 'takes';
+  /** Says whether a recipient exists; others are refused for good. */
+  knows: (recipient: string) => boolean = () => true;
+  /** Called before each answer to a whole mail. */
+  onAttempt: () => void = () => {};
+  #server: SMTPServer | null = null;
+
+  private constructor(readonly port: number) {}
+
+  static async reserve(): Promise<MailServer> {
+    return new MailServer(await freePort());
+  }
+
+  /** As a smart host of the email adapter. */
+  get address(): { host: string; port: number } {
+    return { host: LOOPBACK, port: this.port };
+  }
+
+  async start(): Promise<void> {
+    const server = new SMTPServer({
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      disableReverseLookup: true,
+      closeTimeout: 1_000,
+      onRcptTo: ({ address }, _, callback) => callback(this.knows(address) ? null : refusal(address)),
+      onData: async (stream, { envelope }, callback) => {
+        const { mailFrom, rcptTo } = envelope;
+        const raw = (await buffer(stream)).toString('latin1');
+        const from = mailFrom === false ? '' : mailFrom.address;
+        this.#judge({ from, to: rcptTo.map(({ address }) => address), raw }, callback);
+      },
+    });
+    server.on('error', () => {});
+    server.listen(this.port, LOOPBACK);
+    await once(server.server, 'listening');
+    this.#server = server;
+  }
+
+  #judge(mail: TakenMail, callback: (error?: Error) => void): void {
+    this.attempts.push(mail);
+    this.onAttempt();
+    if (this.mood === 'holds') return;
+    if (this.mood === 'defers') return callback(Object.assign(new Error('Come back later'), { responseCode: 451 }));
+    this.mails.push(mail);
+    callback();
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server) await new Promise<void>((resolve) => server.close(resolve));
+  }
+}
+
+function refusal(address: string): Error {
+  return Object.assign(new Error(`No such user: ${address}`), { responseCode: 550 });
+}

@@ -1,0 +1,58 @@
+import type { EnsName, EthAddress } from '../../src/common/ids.js';
+import { AliasNames } from '../../src/naming/alias/alias-names.js';
+import { emailCodec } from '../../src/naming/alias/email.js';
+import { TopLevelAliases } from '../../src/naming/alias/top-level.js';
+import { NamingUnavailableError } from '../../src/naming/errors.js';
+import { NameService } from '../../src/naming/name-service.js';
+import { ProfileResolver } from '../../src/naming/profile-resolver.js';
+import { createNobleProvider } from '../../src/protocol/crypto/noble.js';
+import { dataRecord, DELIVERY_SERVICE_RECORD, USER_PROFILE_RECORD } from '../../src/protocol/profile/record.js';
+import type { Person } from '../../src/sandbox/people.js';
+
+const CLOCK = { now: () => 0 };
+
+/** ENS without a chain: names and their records in memory. */
+export class MemoryEns {
+  /** As when the chain cannot be reached. */
+  isDown = false;
+  readonly #addresses = new Map<string, EthAddress>();
+  readonly #texts = new Map<string, string>();
+
+  setAddress(name: string, address: EthAddress): void {
+    this.#addresses.set(name, address);
+  }
+
+  setText(name: string, key: string, value: string): void {
+    this.#texts.set(`${name} ${key}`, value);
+  }
+
+  /** What somebody publishes who uses dm3. */
+  publish({ name, address, profile }: Pick<Person, 'name' | 'address' | 'profile'>): void {
+    this.setAddress(name, address);
+    this.setText(name, USER_PROFILE_RECORD, dataRecord(profile));
+  }
+
+  publishService(name: string, profile: object): void {
+    this.setText(name, DELIVERY_SERVICE_RECORD, dataRecord(profile));
+  }
+
+  resolveAddress = async (name: EnsName): Promise<EthAddress | null> => this.#answer(this.#addresses, name);
+  text = async (name: EnsName, key: string): Promise<string | null> => this.#answer(this.#texts, `${name} ${key}`);
+  primaryName = async (): Promise<EnsName | null> => null;
+
+  #answer<T>(records: ReadonlyMap<string, T>, key: string): T | null {
+    if (this.isDown) throw new NamingUnavailableError({ subject: 'The name', reason: 'the chain is down' });
+    return records.get(key) ?? null;
+  }
+}
+
+/** The real look-ups over it; nothing is believed for longer than one question. */
+export function namesOver(ens: MemoryEns): { names: NameService; profiles: ProfileResolver } {
+  const ttl = { clock: CLOCK, positiveTtlMs: 0, negativeTtlMs: 0 };
+  const fetching = { acceptBareProfiles: false, ipfsGateway: 'http://127.0.0.1/ipfs/', allowPrivateFetch: true };
+  const profiles = new ProfileResolver({ ens, crypto: createNobleProvider(), ...fetching, ...ttl });
+  const rootName = 'gateway.eth' as EnsName;
+  const aliases = new AliasNames({ rootName, codecs: [emailCodec] });
+  const topLevel = new TopLevelAliases(new Map());
+  return { names: new NameService({ rootName, ens, profiles, aliases, topLevel: () => topLevel, ...ttl }), profiles };
+}
