@@ -62,7 +62,7 @@ function frames(error: unknown): { name: string; at: string[]; cause?: unknown }
   return { name: error.name, at, ...(error.cause === undefined ? {} : { cause: frames(error.cause) }) };
 }
 
-/** What is an event has no message: what libraries write there may quote people, and so may the errors they log. */
+/** Messages of lines are left empty: events have none, and what libraries say may quote people. */
 export function createLogger(options: { level: string; destination?: DestinationStream }): Logger {
   const paths = ['req.headers', 'res.headers', 'req.url', 'req.query', 'req.params', 'req.remoteAddress'];
   return pino(

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { GatewayError } from '../common/errors.js';
 import { waitUntil } from './processes.js';
 
@@ -84,16 +85,18 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A port that nobody uses right now, chosen by the system. */
-export function freePort(): Promise<number> {
-  return listenOnce(0);
+/**
+ * A port that nobody uses right now. It lies below those the system gives to outgoing connections, which would
+ * otherwise take it before it is opened.
+ */
+export async function freePort(): Promise<number> {
+  const port = randomInt(10_000, 32_768);
+  return (await isFree(port)) ? port : freePort();
 }
 
-async function listenOnce(port: number): Promise<number> {
+async function listenOnce(port: number): Promise<void> {
   const server = net.createServer().listen(port, LOOPBACK);
   await once(server, 'listening');
-  const chosen = (server.address() as AddressInfo).port;
   server.close();
   await once(server, 'close');
-  return chosen;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { SMTPServer } from 'smtp-server';
+import { SMTPServer, type SMTPServerEnvelope } from 'smtp-server';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
 
 export interface TakenMail {
@@ -39,12 +40,8 @@ export class MailServer {
       disableReverseLookup: true,
       closeTimeout: 1_000,
       onRcptTo: ({ address }, _, callback) => callback(this.knows(address) ? null : refusal(address)),
-      onData: async (stream, { envelope }, callback) => {
-        const { mailFrom, rcptTo } = envelope;
-        const raw = (await buffer(stream)).toString('latin1');
-        const from = mailFrom === false ? '' : mailFrom.address;
-        this.#judge({ from, to: rcptTo.map(({ address }) => address), raw }, callback);
-      },
+      onData: async (stream, { envelope }, callback) =>
+        callback(await this.#receive(stream, envelope).catch((error: Error) => error)),
     });
     server.on('error', () => {});
     server.listen(this.port, LOOPBACK);
@@ -52,13 +49,17 @@ export class MailServer {
     this.#server = server;
   }
 
-  #judge(mail: TakenMail, callback: (error?: Error) => void): void {
+  /** Rejects with what the sender is told, and if the sender breaks off. */
+  async #receive(stream: Readable, { mailFrom, rcptTo }: SMTPServerEnvelope): Promise<null> {
+    const raw = (await buffer(stream)).toString('latin1');
+    const from = mailFrom === false ? '' : mailFrom.address;
+    const mail = { from, to: rcptTo.map(({ address }) => address), raw };
     this.attempts.push(mail);
     this.onAttempt();
-    if (this.mood === 'holds') return;
-    if (this.mood === 'defers') return callback(Object.assign(new Error('Come back later'), { responseCode: 451 }));
+    if (this.mood === 'holds') await new Promise(() => {});
+    if (this.mood === 'defers') throw Object.assign(new Error('Come back later'), { responseCode: 451 });
     this.mails.push(mail);
-    callback();
+    return null;
   }
 
   async stop(): Promise<void> {
