@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { createSodiumProvider } from '../dist/protocol/crypto/sodium.js';
 import { openDeliveryInformation, verifyEnvelope } from '../dist/protocol/envelope/envelope.js';
 import { createPostmark, processedEnvelope } from '../dist/protocol/envelope/postmark.js';
@@ -14,7 +14,7 @@ const POOL_SIZE = 10; // the gateway's default
 const INSERT = { name: 'store', text: 'INSERT INTO floor_envelope (receiver, envelope) VALUES ($1, $2)' };
 
 serve(async ({ postgres, keys, signingKeys, encryptionKeys }) => {
-  const pool = new pg.Pool({ ...postgres, max: POOL_SIZE, options: '-c synchronous_commit=on' });
+  const pool = new Pool({ ...postgres, max: POOL_SIZE, options: '-c synchronous_commit=on' });
   await pool.query(
     'CREATE TABLE floor_envelope (id bigserial PRIMARY KEY, receiver text NOT NULL, envelope text NOT NULL)',
   );

@@ -10,7 +10,7 @@ serve(async () => {
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
-    onData: (stream, _session, callback) => simpleParser(stream).then(() => callback(), callback),
+    onData: (stream, _session, callback) => simpleParser(stream, {}, callback),
   });
   smtp.listen(0, '127.0.0.1');
   await once(smtp.server, 'listening');

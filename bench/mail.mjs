@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { compare, COLUMNS, itemsNeeded } from './compare.mjs';
 import { MAIL_DOMAIN } from './stage.mjs';
 
@@ -17,7 +17,7 @@ export async function measureMail(stage, { rounds, seconds, count }) {
   fs.writeFileSync(file, mails(stage, itemsNeeded(plan)));
   const load = await stage.start('load.mjs', { protocol: 'smtp', file });
   const sink = await stage.start('mail-sink.mjs', {});
-  const db = new pg.Client(stage.postgres);
+  const db = new Client(stage.postgres);
   await db.connect();
   const targets = [
     { name: 'floor', pid: sink.pid, port: sink.ready },

@@ -19,7 +19,7 @@ export async function startProcess(file, input, logFile) {
   const ended = once(child, 'exit');
   const ask = async (message) => {
     child.send(message);
-    const fails = ended.then(() => Promise.reject(new Error(`${file} ended: ${fs.readFileSync(logFile, 'utf8')}`)));
+    const fails = ended.then(() => Promise.reject(new Error(`${file} ended: ${tail(logFile)}`)));
     const [answer] = await Promise.race([once(child, 'message'), fails]);
     return answer;
   };
@@ -30,7 +30,11 @@ export async function startProcess(file, input, logFile) {
   return { pid: child.pid, ready: await ask(input), ask, stop };
 }
 
-/** The other side of `startProcess`: answers each message with what `handlers` make of it, ends with the parent. */
+function tail(file) {
+  return fs.readFileSync(file, 'utf8').slice(-2_000);
+}
+
+/** The other side of `startProcess`: `start` makes the answer to the first message, `answer` to all others. */
 export function serve(start, answer = () => {}) {
   process.once('disconnect', () => process.exit(0));
   process.once('message', async (input) => {

@@ -18,7 +18,7 @@ It needs no network and no set-up: PostgreSQL, a local chain and all load run on
 
 const SECTIONS = ['crypto', 'submit', 'mail'];
 
-const FULL = { rounds: 3, seconds: 4, count: { submit: 2_000, mail: 400 }, cryptoMs: 500 };
+const FULL = { rounds: 5, seconds: 3, count: { submit: 1_200, mail: 300 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100 }, cryptoMs: 100 };
 
 async function main() {

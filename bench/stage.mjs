@@ -66,7 +66,8 @@ async function furnish({ home, keep, start, say }) {
   const email = { domains: [MAIL_DOMAIN], listen: { host: LOOPBACK, port: ports.smtp } };
   const profiles = receivers.map(({ name, profile }) => ({ name, profile }));
   const gateway = await start('gateway-process.mjs', { settings, email, secrets, profiles });
-  const serviceKeys = XX;
+  const { publicUrl } = settings.http;
+  const serviceKeys = new OwnService(crypto, { rootSecret: secrets.rootSecret, name: SERVICE, publicUrl }).keys;
   return {
     postgres: postgres.connection,
     gateway: { pid: gateway.pid, ports },

@@ -13,5 +13,5 @@ export function printSection({ title, columns, rows }) {
 function cell(value) {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'number') return String(value);
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2);
+  return Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
