@@ -43,6 +43,7 @@ ens:
   # timeoutMs: 8000
   # cacheSeconds: 300      # a rotated key is seen within it
   # negativeCacheSeconds: 60
+  # balanceCacheSeconds: 60 # nonces and balances, for spam rules
   # ipfsGateway: https://ipfs.io
   # acceptBareProfiles: false
 
@@ -71,6 +72,7 @@ deliveryService:
 #   expirySeconds: { dm3: 604800, email: 432000 }
 #   retry: { email: { firstSeconds: 30, factor: 2, maxSeconds: 7200 } }
 #   concurrency: 16
+#   perDestination: 4      # of them to one mail domain or receiver; a quarter when not set
 #   conversationDays: 7
 #   mapDays: 400
 #   deadLetterDays: 30

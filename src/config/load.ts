@@ -108,7 +108,9 @@ function shown(key: string, seen: unknown): string {
 
 const isSecret = (key: string) => /pass|secret|key|token/i.test(key);
 
+/** Lists come from the environment as a whole. */
 function variableOf(path: readonly PropertyKey[]): string {
+  const names = path.filter((part) => typeof part === 'string');
   const snake = (part: string) => part.replace(/([A-Z])/g, '_$1').toUpperCase();
-  return PREFIX + path.map((part) => snake(String(part))).join('__');
+  return PREFIX + names.map(snake).join('__');
 }

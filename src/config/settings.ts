@@ -46,8 +46,9 @@ const ens = z.strictObject({
   chainId: z.number().int().positive().default(1),
   registry: ethAddress.default('0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e'),
   timeoutMs: z.number().int().min(100).default(8_000),
-  cacheSeconds: seconds.default(300).describe('How long a profile is believed; a rotated key is seen within it.'),
+  cacheSeconds: seconds.default(300).describe('How long a profile and the address of a name are believed; a rotated key is seen within it.'),
   negativeCacheSeconds: seconds.default(60),
+  balanceCacheSeconds: seconds.default(60).describe('How long nonces and balances are believed, for spam rules.'),
   ipfsGateway: baseUrl.default('https://ipfs.io'),
   acceptBareProfiles: z.boolean().default(false).describe('Use profiles that carry no owner signature.'),
   allowPrivateFetch: z.boolean().default(false).describe('Only for a sandbox: fetch profiles from private addresses.'),
@@ -102,6 +103,12 @@ const delivery = z.strictObject({
     .default({})
     .describe('Back-off by network; dm3 starts at 5 s, email at 30 s, both double up to an hour or two.'),
   concurrency: z.number().int().min(1).max(500).default(16),
+  perDestination: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('How many deliveries may go to one destination at once; a quarter of concurrency when not set.'),
   leaseSeconds: seconds.default(60),
   pollSeconds: z.number().positive().default(2),
   conversationDays: z.number().int().positive().default(7).describe('A new message joins a conversation so young.'),

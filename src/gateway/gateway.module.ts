@@ -63,9 +63,19 @@ function createWorker(
     [ITEM.fromDm3, fromDm3],
     [ITEM.notice, notice],
   ]);
-  const { concurrency, leaseSeconds, pollSeconds } = delivery;
+  const { concurrency, perDestination, leaseSeconds, pollSeconds } = delivery;
   const policyOf = (network: string) => retryPolicy(network, delivery.retry);
-  return new OutboxWorker({ db, outbox, handlers, policyOf, concurrency, leaseSeconds, pollSeconds, log });
+  return new OutboxWorker({
+    db,
+    outbox,
+    handlers,
+    policyOf,
+    concurrency,
+    perDestination,
+    leaseSeconds,
+    pollSeconds,
+    log,
+  });
 }
 
 function retentionOf({ deliveryService, delivery }: Settings) {

@@ -13,11 +13,11 @@ export class ChannelListener {
   #client: Client | undefined;
   #run: Promise<void> = Promise.resolve();
 
-  /** @param onSignal called for each notification, and after each connect for those nobody listened to */
+  /** @param onSignal called with each notification's payload, and with null after each connect: some may be missed */
   constructor(
     private readonly db: Database,
     private readonly channel: string,
-    private readonly onSignal: () => void,
+    private readonly onSignal: (payload: string | null) => void,
     private readonly log: EventLog,
   ) {}
 
@@ -37,7 +37,7 @@ export class ChannelListener {
       try {
         await this.#listenOnce();
       } catch (error) {
-        this.log.warn('outbox.listen-failed', { code: errorCode(error) });
+        this.log.warn('database.listen-failed', { code: errorCode(error) });
       }
       await this.#stop.wait(RECONNECT_MS);
     }
@@ -48,11 +48,11 @@ export class ChannelListener {
     const client = (this.#client = await this.db.dedicatedClient());
     const ended = new Promise<void>((resolve) => client.once('end', resolve));
     client.on('error', () => {}); // 'end' follows
-    client.on('notification', this.onSignal);
+    client.on('notification', ({ payload = '' }) => this.onSignal(payload));
     try {
       if (this.#stopping) return;
       await client.query(`LISTEN ${escapeIdentifier(this.channel)}`);
-      this.onSignal();
+      this.onSignal(null);
       await ended;
     } finally {
       await client.end();

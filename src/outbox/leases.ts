@@ -10,6 +10,8 @@ export interface LeasedItem {
   readonly fence: string;
   readonly seq: string;
   readonly network: string;
+  /** Keyed hash, hex. */
+  readonly destination: string;
   readonly kind: string;
   readonly ref: string;
   /** 1 for the first. */
@@ -18,34 +20,51 @@ export interface LeasedItem {
   readonly expiresAt: Date;
 }
 
-type Lease = Pick<LeasedItem, 'headId' | 'fence' | 'network'>;
+type Lease = Pick<LeasedItem, 'headId' | 'fence' | 'network' | 'destination'>;
+
+export interface ClaimOptions {
+  readonly limit: number;
+  readonly leaseSeconds: number;
+  /** How many pairs of one destination this worker holds at most. */
+  readonly perDestination: number;
+  /** What this worker still works on, even if its leases ran out. */
+  readonly held: readonly LeasedItem[];
+}
+
+/** Candidates that are looked at for each free slot: some may be too many for their destination. */
+const CANDIDATES_PER_SLOT = 4;
 
 /**
- * Leases up to `limit` pairs that are due, longest due first.
- * @param except heads that this worker still works on, even if their leases ran out
+ * Leases up to `limit` pairs that are due, longest due first. No destination gets more than its share of the worker, so
+ * that one which hangs leaves room for the others.
  */
-export async function claimDue(
-  db: Database,
-  options: { limit: number; leaseSeconds: number; except: readonly string[] },
-): Promise<LeasedItem[]> {
+export async function claimDue(db: Database, options: ClaimOptions): Promise<LeasedItem[]> {
   return db.transaction(async (tx) => {
     const leases = await leaseHeads(tx, options);
     return leases.length > 0 ? firstItems(tx, leases) : [];
   });
 }
 
-async function leaseHeads(
-  tx: Tx,
-  { limit, leaseSeconds, except }: { limit: number; leaseSeconds: number; except: readonly string[] },
-): Promise<Lease[]> {
-  return tx.query<{ headId: string; fence: string; network: string }>(
-    `WITH due AS (
-       SELECT id FROM outbox_head
+async function leaseHeads(tx: Tx, { limit, leaseSeconds, perDestination, held }: ClaimOptions): Promise<Lease[]> {
+  const load = new Map<string, number>();
+  for (const { destination } of held) load.set(destination, (load.get(destination) ?? 0) + 1);
+  const full = [...load].filter(([, count]) => count >= perDestination).map(([destination]) => destination);
+  return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
+    `WITH candidate AS (
+       SELECT id, destination_key, next_at FROM outbox_head
        WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now()) AND id <> ALL ($3::bigint[])
-       ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
-     ) UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $2), fence = h.fence + 1
-       FROM due WHERE h.id = due.id RETURNING h.id AS "headId", h.fence, h.network`,
-    [limit, leaseSeconds, except],
+         AND destination_key <> ALL (SELECT decode(unnest($4::text[]), 'hex'))
+       ORDER BY next_at LIMIT $1 * ${CANDIDATES_PER_SLOT} FOR NO KEY UPDATE SKIP LOCKED
+     ), ranked AS (
+       SELECT id, next_at, row_number() OVER (PARTITION BY destination_key ORDER BY next_at) AS place,
+         coalesce((SELECT count FROM unnest($5::text[], $6::int[]) AS load (destination, count)
+                   WHERE decode(destination, 'hex') = destination_key), 0) AS held
+       FROM candidate
+     ), due AS (SELECT id FROM ranked WHERE place + held <= $7 ORDER BY next_at LIMIT $1)
+     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $2), fence = h.fence + 1
+     FROM due WHERE h.id = due.id
+     RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
+    [limit, leaseSeconds, held.map(({ headId }) => headId), full, [...load.keys()], [...load.values()], perDestination],
     'outbox_lease',
   );
 }
@@ -53,12 +72,18 @@ async function leaseHeads(
 /** A statement of its own: that of the claim could still see an item which the pair's last holder just removed. */
 async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[]> {
   return tx.query<{ [Field in keyof LeasedItem]: LeasedItem[Field] }>(
-    `SELECT lease.*, item.* FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS lease ("headId", fence, network)
+    `SELECT lease.*, item.*
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS lease ("headId", fence, network, destination)
      CROSS JOIN LATERAL (
        SELECT seq, kind, ref, attempts + 1 AS attempt, created_at AS "createdAt", expires_at AS "expiresAt"
        FROM outbox_item WHERE head_id = lease."headId" ORDER BY seq LIMIT 1
      ) item`,
-    [leases.map(({ headId }) => headId), leases.map(({ fence }) => fence), leases.map(({ network }) => network)],
+    [
+      leases.map(({ headId }) => headId),
+      leases.map(({ fence }) => fence),
+      leases.map(({ network }) => network),
+      leases.map(({ destination }) => destination),
+    ],
     'outbox_first_items',
   );
 }

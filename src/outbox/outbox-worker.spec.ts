@@ -82,6 +82,37 @@ describe('OutboxWorker', () => {
     await untilEmpty(db);
   });
 
+  it('leaves room for others while a destination hangs', async () => {
+    const hanging = Buffer.from('a server that does not answer');
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    for (let pair = 0; pair < 12; pair += 1) {
+      await enqueue(db, outboxEntry({ pair: `stuck-${pair}`, destinationKey: hanging }));
+    }
+    let underWay = 0;
+    let most = 0;
+    const elsewhere = outboxEntry({ pair: 'elsewhere' });
+    const arrived: string[] = [];
+    await start({
+      db,
+      concurrency: 4,
+      perDestination: 2,
+      handle: async ({ ref }) => {
+        arrived.push(ref);
+        if (ref === elsewhere.ref) return;
+        most = Math.max(most, (underWay += 1));
+        await released;
+        underWay -= 1;
+      },
+    });
+    await until(() => underWay === 2, 'two deliveries to hang');
+    await enqueue(db, elsewhere);
+    await until(() => arrived.includes(elsewhere.ref), 'the message to somebody else');
+    release();
+    await untilEmpty(db);
+    expect({ most, arrived: arrived.length }).toEqual({ most: 2, arrived: 13 });
+  });
+
   it('delivers one pair in the order of commits, whoever enqueues and whoever delivers', async () => {
     const ranks = new Map<string, number>();
     const produce = async () => {

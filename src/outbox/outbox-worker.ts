@@ -49,6 +49,8 @@ export interface OutboxWorkerOptions {
   readonly policyOf: (network: string) => RetryPolicy;
   /** How many pairs are worked on at once. */
   readonly concurrency: number;
+  /** How many of them may go to one destination; a quarter if not set. */
+  readonly perDestination?: number;
   /** How long a pair stays with a worker that fell silent. */
   readonly leaseSeconds: number;
   /** How late a due retry, a lapsed lease or a lost notification is noticed. */
@@ -58,6 +60,7 @@ export interface OutboxWorkerOptions {
 }
 
 const RENEWALS_PER_LEASE = 3;
+const DESTINATION_SHARE = 4;
 const SETTLE_TRIES = 5;
 const SETTLE_PAUSE_MS = 100;
 
@@ -112,12 +115,13 @@ export class OutboxWorker {
 
   async #claim(): Promise<void> {
     const { db, concurrency, leaseSeconds, log } = this.options;
+    const perDestination = this.options.perDestination ?? Math.ceil(concurrency / DESTINATION_SHARE);
     const limit = concurrency - this.#running.size;
     if (limit === 0) return;
-    const except = [...this.#running.keys()].map(({ headId }) => headId);
     try {
-      const items = await claimDue(db, { limit, leaseSeconds, except });
+      const items = await claimDue(db, { limit, leaseSeconds, perDestination, held: [...this.#running.keys()] });
       for (const item of items) this.#running.set(item, this.#run(item));
+      if (items.length > 0) this.wake(); // what is due beyond these may go elsewhere
     } catch (error) {
       log.warn('outbox.claim-failed', { code: errorCode(error) });
     }

@@ -23,7 +23,7 @@ describe('Outbox', () => {
     await schema.drop();
   });
 
-  const claimOne = async () => (await claimDue(db, { limit: 1, leaseSeconds: 30, except: [] }))[0]!;
+  const claimOne = async () => (await claimDue(db, { limit: 1, leaseSeconds: 30, perDestination: 1, held: [] }))[0]!;
   /** Claims what is due first and moves it to the dead letters. */
   const bury = async (code = 'REFUSED') => {
     const item = await claimOne();

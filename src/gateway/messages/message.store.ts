@@ -73,6 +73,13 @@ export class MessageStore {
     return { ...stored(row), payload, frozen };
   }
 
+  /** Whether the dm3 user has written to the ghost, as far back as messages are kept. */
+  async hasWritten(db: Queryable, identity: EthAddress, ghost: EthAddress): Promise<boolean> {
+    const sql = `SELECT 1 FROM conversation c JOIN message m ON m.conversation_id = c.id
+      WHERE c.identity = $1 AND c.ghost = $2 AND m.direction = 'from-dm3' LIMIT 1`;
+    return (await db.query(sql, [addressBytes(identity), addressBytes(ghost)], 'message-has-written')).length > 0;
+  }
+
   /** From here on every attempt sends the same bytes. */
   async freeze(tx: Queryable, id: MessageId, frozen: unknown, conversation: ConversationId | null): Promise<void> {
     const sql = `UPDATE message SET state = 'frozen', sealed_frozen = $2, conversation_id = coalesce($3, conversation_id)

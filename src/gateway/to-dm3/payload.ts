@@ -1,4 +1,5 @@
 import type { EnsName, ForeignAddress, Hash, RemoteId } from '../../common/ids.js';
+import type { MessageType } from '../../protocol/envelope/message.js';
 import type { AdapterContext, SenderIdentity } from '../adapter/adapter.js';
 import type { StoredNeutral } from '../messages/neutral-json.js';
 
@@ -25,4 +26,5 @@ export interface FrozenParcel {
   readonly encryptedMessage: string;
   readonly messageHash: Hash;
   readonly encryptedMessageHash: Hash;
+  readonly messageType: MessageType;
 }

@@ -2,6 +2,7 @@ import { GatewayError, isRetryable } from '../../common/errors.js';
 import type { ConversationId, EthAddress, Hash } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
+import type { Origin } from '../../delivery/submission/origin.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
@@ -65,8 +66,9 @@ export class ToDm3Handler implements ItemHandler {
     const frozen = await this.#frozen(claim, message, ghost, receiver);
     const { name: from } = ghost;
     const deliveryInformation = { to: message.payload.receiver, from };
-    const parcel = { ...frozen, deliveryInformation, senderSigningKey: ghost.keys.signing.privateKey };
-    const dialect = await forwarding.forward(parcel, receiver.profile);
+    const sender = { senderAddress: ghost.address, senderSigningKey: ghost.keys.signing.privateKey };
+    const parcel = { ...frozen, deliveryInformation, ...sender };
+    const dialect = await forwarding.forward(parcel, receiver.profile, this.#originOf(message));
     return async (tx) => {
       await this.#remember(tx, message, frozen, dialect);
       await messages.delivered(tx, message.id);
@@ -79,6 +81,13 @@ export class ToDm3Handler implements ItemHandler {
     const message = await messages.load<ToDm3Payload, FrozenParcel>(tx, item.ref);
     if (!message) return;
     await messages.failed(tx, message.id, await notices.aboutToDm3(tx, message, error, isRetryable(error)));
+  }
+
+  #originOf({ payload, network, identity, ghost }: Loaded): Origin {
+    const { db, messages } = this.parts;
+    if (!payload.identity) return 'notice';
+    const authenticated = payload.identity.verdict === 'verified';
+    return { network, authenticated, isKnown: () => messages.hasWritten(db, identity, ghost) };
   }
 
   async #receiver({ payload, identity }: Loaded): Promise<Receiver> {
@@ -119,6 +128,7 @@ export class ToDm3Handler implements ItemHandler {
       encryptedMessage,
       messageHash: messageHash(crypto, signed),
       encryptedMessageHash: encryptedMessageHash(crypto, encryptedMessage),
+      messageType: signed.metadata.type,
     };
   }
 

@@ -1,0 +1,125 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { openTestStorage, type TestStorage } from '../../test/support/storage.js';
+import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import { silentLog, type EventLog } from '../ops/event-log.js';
+import { Outbox } from '../outbox/outbox.js';
+import { StorageUnavailableError } from '../storage/errors.js';
+import { ConversationStore } from './conversations/conversation.store.js';
+import { GhostStore } from './ghosts/ghost.store.js';
+import { Maintenance } from './maintenance.js';
+import { MessageMapStore } from './messages/message-map.store.js';
+import { MessageStore } from './messages/message.store.js';
+
+/** More than two steps' worth of everything that grows. */
+const MANY = 2_500;
+const TABLES = ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'ghost', 'login_challenge', 'outbox_dead'];
+const address = `decode(lpad(to_hex(n), 40, '0'), 'hex')`;
+const key = `decode(lpad(to_hex(n), 8, '0'), 'hex')`;
+const AGES = ['old', 'young'] as const;
+
+let storage: TestStorage;
+beforeAll(async () => void (storage = await openTestStorage('maintenance')));
+beforeEach(async () => {
+  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_head, outbox_item`);
+  for (const age of AGES) await fill(age);
+});
+afterAll(() => storage.close());
+
+/** `MANY` old rows of everything, of which the content is of no interest, and three young ones. */
+async function fill(age: (typeof AGES)[number]): Promise<void> {
+  const at = age === 'old' ? `now() - interval '500 days'` : 'now()';
+  const rows = age === 'old' ? `generate_series(1, ${MANY}) n` : `generate_series(${MANY + 1}, ${MANY + 3}) n`;
+  const uuid = 'gen_random_uuid()';
+  const statements = [
+    `INSERT INTO seen SELECT ${key}, ${uuid}, ${at} + interval '1 hour' FROM ${rows}`,
+    `INSERT INTO login_challenge SELECT ${key}, ${at} + interval '1 hour' FROM ${rows}`,
+    `INSERT INTO conversation (id, identity, ghost, used_at)
+       SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, ${address}, ${address}, ${at} FROM ${rows}`,
+    `INSERT INTO message_map (id, owner, encrypted_key, remote_key, sealed_ids, conversation_id, created_at)
+       SELECT ${uuid}, ${address}, '', ${key}, '', ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, ${at}
+       FROM ${rows}`,
+    `INSERT INTO message (id, direction, network, state, identity, ghost, settled_at)
+       SELECT ${uuid}, 'to-dm3', 'email', 'delivered', ${address}, ${address}, ${at} FROM ${rows}`,
+    `INSERT INTO mailbox (id, receiver, sender_key, encrypted_key, sealed_envelope, size, verdict, received_at)
+       SELECT ${uuid}, ${address}, '', '', '', 1, 'verified', ${at} FROM ${rows}`,
+    `INSERT INTO ghost (address, network, name_key, sealed_foreign_address, created_at)
+       SELECT ${address}, 'email', ${key}, '', ${at} FROM ${rows}`,
+    `INSERT INTO outbox_head (pair_key, network, destination_key) SELECT ${key}, 'email', '' FROM ${rows}`,
+    `INSERT INTO outbox_dead (ref, head_id, seq, kind, code, attempts, created_at, expires_at, died_at)
+       SELECT ${uuid}, (SELECT max(id) FROM outbox_head), n, 'notice', 'X', 1, ${at}, ${at}, ${at} FROM ${rows}`,
+  ];
+  for (const statement of statements) await storage.db.query(statement);
+}
+
+function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenance {
+  const { db, sealer } = storage;
+  return new Maintenance({
+    db,
+    outbox: new Outbox(db.schema),
+    mailbox: new MailboxStore(sealer),
+    ghosts: new GhostStore(sealer),
+    conversations: new ConversationStore(sealer),
+    map: new MessageMapStore(sealer),
+    messages: new MessageStore(sealer),
+    retention: { mailboxDays, mapDays: 400, deadLetterDays: 30 },
+    log,
+  });
+}
+
+/** How many rows each statement touched, by table, from now on. */
+function watchSteps(): Map<string, number[]> {
+  const { db } = storage;
+  const steps = new Map(TABLES.map((table) => [table, [] as number[]]));
+  const query = db.query.bind(db);
+  jest.spyOn(db, 'query').mockImplementation((async (sql: string, params: readonly unknown[]) => {
+    const rows = await query(sql, params);
+    steps.get(/(?:FROM|UPDATE) (\w+)/.exec(sql)![1]!)?.push(rows.length);
+    return rows;
+  }) as typeof db.query);
+  return steps;
+}
+
+async function counts(): Promise<Record<string, number>> {
+  const entries = TABLES.map(async (table) => {
+    const [row] = await storage.db.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`);
+    return [table, row!.count] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+describe('Maintenance', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  it('removes what is old and leaves what is young, in steps of a thousand', async () => {
+    const steps = watchSteps();
+    await maintenance(30).run();
+    jest.restoreAllMocks();
+    for (const table of ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'outbox_dead']) {
+      expect([table, steps.get(table)!.slice(0, 3)]).toEqual([table, [1_000, 1_000, 500]]);
+    }
+    expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));
+  });
+
+  it('keeps mailboxes for ever where it is told so', async () => {
+    await maintenance(0).run();
+    expect(await counts()).toMatchObject({ mailbox: MANY + 3, seen: 3 });
+  });
+
+  it('says that it failed, and can run again', async () => {
+    const warn = jest.fn();
+    const failing = maintenance(30, { ...silentLog, warn });
+    jest.spyOn(storage.db, 'query').mockRejectedValueOnce(new StorageUnavailableError({ cause: null }));
+    await failing.run();
+    expect(warn.mock.calls).toEqual([['maintenance.failed', { code: 'STORAGE_UNAVAILABLE' }]]);
+    await failing.run();
+    expect(await counts()).toMatchObject({ seen: 3 });
+  });
+
+  it('waits for its last run when it is stopped, and needs no start', async () => {
+    const stopped = maintenance(30);
+    await stopped.stop();
+    stopped.start();
+    await stopped.stop();
+    expect(await counts()).toMatchObject({ seen: MANY + 3 });
+  });
+});
