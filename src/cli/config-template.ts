@@ -72,7 +72,7 @@ deliveryService:
 #   expirySeconds: { dm3: 604800, email: 432000 }
 #   retry: { email: { firstSeconds: 30, factor: 2, maxSeconds: 7200 } }
 #   concurrency: 16
-#   perDestination: 4      # of them to one mail domain or receiver; a quarter when not set
+#   perDestination: 4      # of them, to one mail domain or receiver
 #   conversationDays: 7
 #   mapDays: 400
 #   deadLetterDays: 30

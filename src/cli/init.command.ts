@@ -1,11 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import type { z } from 'zod';
+import { emailConfigSchema } from '../adapters/email/config.js';
 import { ConfigError } from '../config/errors.js';
 import { loadSecrets } from '../config/secrets.js';
+import { coreSettings } from '../config/settings.js';
 import { OwnService } from '../delivery/own-service.js';
 import { deliveryServiceRecord } from '../delivery/service-records.js';
-import { ccipSignerKey } from '../naming/naming.module.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
 import { fromHex } from '../protocol/encoding/hex.js';
 import { DELIVERY_SERVICE_RECORD } from '../protocol/profile/record.js';
@@ -22,16 +24,34 @@ interface Options {
   readonly force: boolean;
 }
 
+const SCHEMAS = {
+  root: coreSettings.names.shape.root,
+  mailDomain: emailConfigSchema.shape.domains.element,
+  url: coreSettings.http.shape.publicUrl,
+};
+
 /** `dm3-gateway init`: a commented configuration, fresh secrets, and what has to be published. */
 export function initCommand(): Command {
   return new Command('init')
     .description('Write a commented gateway.yaml and fresh secrets, and print what to publish in ENS and DNS.')
-    .requiredOption('--root <name>', 'your ENS name; foreign addresses get names below it')
-    .requiredOption('--mail-domain <domain>', 'people write to <ENS name>@<domain>')
-    .requiredOption('--url <url>', 'how the world reaches this service: https://gateway.example.org')
+    .requiredOption('--root <name>', 'your ENS name; foreign addresses get names below it', checked(SCHEMAS.root))
+    .requiredOption('--mail-domain <domain>', 'people write to <ENS name>@<domain>', checked(SCHEMAS.mailDomain))
+    .requiredOption(
+      '--url <url>',
+      'how the world reaches this service: https://gateway.example.org',
+      checked(SCHEMAS.url),
+    )
     .option('--dir <dir>', 'where to write', '.')
     .option('--force', 'overwrite gateway.yaml; secrets are never overwritten', false)
     .action(run);
+}
+
+function checked(schema: z.ZodType<string>) {
+  return (text: string): string => {
+    const { success, data, error } = schema.safeParse(text);
+    if (!success) throw new InvalidArgumentError(error.issues[0]!.message);
+    return data;
+  };
 }
 
 async function run({ dir, root, mailDomain, url, force }: Options): Promise<void> {
@@ -43,8 +63,9 @@ async function run({ dir, root, mailDomain, url, force }: Options): Promise<void
   }
   fs.mkdirSync(dir, { recursive: true });
   const files = settleSecrets(path.join(path.resolve(dir), 'secrets'));
-  fs.writeFileSync(file, configTemplate({ root, mailDomain, url: url.replace(/\/+$/, ''), files }));
+  fs.writeFileSync(file, configTemplate({ root, mailDomain, url, files }));
   const crypto = await createSodiumProvider();
+  const { ccipSignerKey } = await import('../naming/naming.module.js'); // late: most commands need none of it
   const { rootSecret } = loadSecrets(files, {});
   const service = new OwnService(crypto, { rootSecret, name: `ds.${root}`, publicUrl: url });
   console.log(`Wrote ${shown(file)} and secrets/ beside it.

@@ -6,7 +6,7 @@ import { AliasNames } from '../naming/alias/alias-names.js';
 import { emailCodec } from '../naming/alias/email.js';
 import { TopLevelAliases } from '../naming/alias/top-level.js';
 import { normaliseName } from '../naming/ens-name.js';
-import { ROOT_NAME } from '../sandbox/sandbox.js';
+import { ROOT_NAME } from '../sandbox/names.js';
 import { configFile, loadConfig } from './start.command.js';
 
 interface Options {

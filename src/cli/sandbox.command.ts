@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../config/env.js';
-import { startSandbox, type SandboxFile } from '../sandbox/sandbox.js';
+import type { SandboxFile } from '../sandbox/sandbox.js';
 import { DEFAULT_SANDBOX_DIR, shown } from './paths.js';
 import { untilStopped } from './until-stopped.js';
 
@@ -27,6 +27,7 @@ export function sandboxCommand(env: Environment): Command {
 async function run({ data, portBase, reset }: Options, env: Environment): Promise<void> {
   const began = Date.now();
   const stopped = untilStopped();
+  const { startSandbox } = await import('../sandbox/sandbox.js'); // late: most commands need none of it
   const sandbox = await startSandbox({ dataDir: data, portBase, reset, env, say: (line) => console.log(line) });
   console.log(banner(sandbox.file, { seconds: (Date.now() - began) / 1_000, filePath: sandbox.filePath, data }));
   await stopped;

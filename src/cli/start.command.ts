@@ -6,7 +6,6 @@ import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree } from '../config/load.js';
 import { loadSecrets } from '../config/secrets.js';
 import { coreSettings, type Settings } from '../config/settings.js';
-import { createRuntime, startGateway } from '../main.js';
 import { untilStopped } from './until-stopped.js';
 
 const PLACES = ['gateway.yaml', '/etc/dm3-gateway/gateway.yaml'];
@@ -20,6 +19,7 @@ export function startCommand(env: Environment): Command {
       const { settings, email } = loadConfig(config ?? configFile(env), env);
       const networks = email ? { email: { config: email, dns: systemDns() } } : {};
       const stopped = untilStopped();
+      const { createRuntime, startGateway } = await import('../main.js'); // late: most commands need none of it
       const gateway = await startGateway(await createRuntime(settings, loadSecrets(settings.secrets, env), networks));
       await stopped;
       await gateway.stop();

@@ -103,12 +103,7 @@ const delivery = z.strictObject({
     .default({})
     .describe('Back-off by network; dm3 starts at 5 s, email at 30 s, both double up to an hour or two.'),
   concurrency: z.number().int().min(1).max(500).default(16),
-  perDestination: z
-    .number()
-    .int()
-    .positive()
-    .optional()
-    .describe('How many deliveries may go to one destination at once; a quarter of concurrency when not set.'),
+  perDestination: z.number().int().positive().default(4).describe('Of them, how many go to one destination at once.'),
   leaseSeconds: seconds.default(60),
   pollSeconds: z.number().positive().default(2),
   conversationDays: z.number().int().positive().default(7).describe('A new message joins a conversation so young.'),

@@ -49,8 +49,8 @@ export interface OutboxWorkerOptions {
   readonly policyOf: (network: string) => RetryPolicy;
   /** How many pairs are worked on at once. */
   readonly concurrency: number;
-  /** How many of them may go to one destination; a quarter if not set. */
-  readonly perDestination?: number;
+  /** How many of them may go to one destination. */
+  readonly perDestination: number;
   /** How long a pair stays with a worker that fell silent. */
   readonly leaseSeconds: number;
   /** How late a due retry, a lapsed lease or a lost notification is noticed. */
@@ -60,7 +60,6 @@ export interface OutboxWorkerOptions {
 }
 
 const RENEWALS_PER_LEASE = 3;
-const DESTINATION_SHARE = 4;
 const SETTLE_TRIES = 5;
 const SETTLE_PAUSE_MS = 100;
 
@@ -114,8 +113,7 @@ export class OutboxWorker {
   }
 
   async #claim(): Promise<void> {
-    const { db, concurrency, leaseSeconds, log } = this.options;
-    const perDestination = this.options.perDestination ?? Math.ceil(concurrency / DESTINATION_SHARE);
+    const { db, concurrency, perDestination, leaseSeconds, log } = this.options;
     const limit = concurrency - this.#running.size;
     if (limit === 0) return;
     try {

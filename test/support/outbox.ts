@@ -47,6 +47,7 @@ export async function startWorker({
     handlers: new Map([[KIND, { handle, fail }]]),
     policyOf: () => ({ firstSeconds: 0.001, factor: 1, maxSeconds: 0.001, jitter: 0 }),
     concurrency: 8,
+    perDestination: 8,
     leaseSeconds: 30,
     pollSeconds: 0.02,
     log: silentLog,
