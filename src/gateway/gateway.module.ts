@@ -12,7 +12,7 @@ import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/t
 import { AccountService } from '../delivery/accounts/account.service.js';
 import { OwnService } from '../delivery/own-service.js';
 import { ForwardingService } from '../delivery/forwarding/forwarding.service.js';
-import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import { Parties } from '../delivery/submission/parties.js';
 import { AliasNames } from '../naming/alias/alias-names.js';
 import { NameService } from '../naming/name-service.js';
@@ -76,11 +76,6 @@ function createWorker(
     pollSeconds,
     log,
   });
-}
-
-function retentionOf({ deliveryService, delivery }: Settings) {
-  const { mapDays, deadLetterDays } = delivery;
-  return { mailboxDays: deliveryService.messageTtlDays, mapDays, deadLetterDays };
 }
 
 @Global()
@@ -184,12 +179,12 @@ function retentionOf({ deliveryService, delivery }: Settings) {
     fromParts(Maintenance, {
       db: Database,
       outbox: Outbox,
-      mailbox: MailboxStore,
+      delivery: DeliveryRetention,
       ghosts: GhostStore,
       conversations: ConversationStore,
       map: MessageMapStore,
       messages: MessageStore,
-      retention: [SETTINGS, retentionOf],
+      retention: [SETTINGS, ({ delivery }: Settings) => delivery],
       log: EVENT_LOG,
     }),
     fromParts(AdminService, { db: Database, outbox: Outbox, messages: MessageStore }),

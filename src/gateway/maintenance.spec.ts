@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { openTestStorage, type TestStorage } from '../../test/support/storage.js';
+import { ChallengeStore } from '../delivery/access/challenge.store.js';
+import { DeviceStore } from '../delivery/access/device.store.js';
 import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import { silentLog, type EventLog } from '../ops/event-log.js';
 import { Outbox } from '../outbox/outbox.js';
 import { StorageUnavailableError } from '../storage/errors.js';
@@ -20,7 +23,7 @@ const AGES = ['old', 'young'] as const;
 let storage: TestStorage;
 beforeAll(async () => void (storage = await openTestStorage('maintenance')));
 beforeEach(async () => {
-  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_head, outbox_item`);
+  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_head, outbox_item CASCADE`);
   for (const age of AGES) await fill(age);
 });
 afterAll(() => storage.close());
@@ -32,7 +35,8 @@ async function fill(age: (typeof AGES)[number]): Promise<void> {
   const uuid = 'gen_random_uuid()';
   const statements = [
     `INSERT INTO seen SELECT ${key}, ${uuid}, ${at} + interval '1 hour' FROM ${rows}`,
-    `INSERT INTO login_challenge SELECT ${key}, ${at} + interval '1 hour' FROM ${rows}`,
+    `INSERT INTO login_challenge (challenge_key, name_key, sealed_challenge, expires_at)
+       SELECT ${key}, '', '', ${at} + interval '1 hour' FROM ${rows}`,
     `INSERT INTO conversation (id, identity, ghost, used_at)
        SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, ${address}, ${address}, ${at} FROM ${rows}`,
     `INSERT INTO message_map (id, owner, encrypted_key, remote_key, sealed_ids, conversation_id, created_at)
@@ -56,12 +60,18 @@ function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenanc
   return new Maintenance({
     db,
     outbox: new Outbox(db.schema),
-    mailbox: new MailboxStore(sealer),
+    delivery: new DeliveryRetention({
+      db,
+      mailbox: new MailboxStore(sealer),
+      challenges: new ChallengeStore(sealer),
+      devices: new DeviceStore(sealer),
+      messageTtlDays: mailboxDays,
+    }),
     ghosts: new GhostStore(sealer),
     conversations: new ConversationStore(sealer),
     map: new MessageMapStore(sealer),
     messages: new MessageStore(sealer),
-    retention: { mailboxDays, mapDays: 400, deadLetterDays: 30 },
+    retention: { mapDays: 400, deadLetterDays: 30 },
     log,
   });
 }

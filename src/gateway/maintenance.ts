@@ -1,10 +1,10 @@
 import { errorCode } from '../common/errors.js';
-import { challengeStore } from '../delivery/access/challenge.store.js';
-import type { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import type { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import type { EventLog } from '../ops/event-log.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { purgeSeen } from '../outbox/seen.js';
 import type { Database } from '../storage/database.js';
+import { inSteps } from '../storage/in-steps.js';
 import type { ConversationStore } from './conversations/conversation.store.js';
 import type { GhostStore } from './ghosts/ghost.store.js';
 import type { MessageMapStore } from './messages/message-map.store.js';
@@ -13,17 +13,16 @@ import type { MessageStore } from './messages/message.store.js';
 interface Parts {
   readonly db: Database;
   readonly outbox: Outbox;
-  readonly mailbox: MailboxStore;
+  readonly delivery: DeliveryRetention;
   readonly ghosts: GhostStore;
   readonly conversations: ConversationStore;
   readonly map: MessageMapStore;
   readonly messages: MessageStore;
-  readonly retention: { mailboxDays: number; mapDays: number; deadLetterDays: number };
+  readonly retention: { mapDays: number; deadLetterDays: number };
   readonly log: EventLog;
 }
 
 const EVERY_MS = 10 * 60_000;
-const BATCH = 1_000;
 const UNUSED_GHOST_DAYS = 30;
 
 /** Removes what has outlived its time, in small steps, so that nothing else waits for it. */
@@ -43,23 +42,18 @@ export class Maintenance {
   }
 
   async run(): Promise<void> {
-    const { db, outbox, mailbox, ghosts, conversations, map, messages, retention, log } = this.parts;
+    const { db, outbox, delivery, ghosts, conversations, map, messages, retention, log } = this.parts;
     try {
-      await challengeStore.purge(db);
-      await untilEmpty(() => purgeSeen(db, BATCH));
-      await untilEmpty(() => map.purge(db, retention.mapDays, BATCH));
-      await untilEmpty(() => messages.purge(db, retention.mapDays, BATCH));
-      await untilEmpty(() => conversations.purge(db, retention.mapDays, BATCH));
-      await untilEmpty(() => messages.eraseDead(db, retention.deadLetterDays, BATCH));
-      await untilEmpty(() => outbox.purgeDead(db, retention.deadLetterDays, BATCH));
-      if (retention.mailboxDays > 0) await untilEmpty(() => mailbox.purge(db, retention.mailboxDays, BATCH));
+      await inSteps((limit) => purgeSeen(db, limit));
+      await inSteps((limit) => map.purge(db, retention.mapDays, limit));
+      await inSteps((limit) => messages.purge(db, retention.mapDays, limit));
+      await inSteps((limit) => conversations.purge(db, retention.mapDays, limit));
+      await inSteps((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
+      await inSteps((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
+      await delivery.purge();
       await ghosts.purge(db, UNUSED_GHOST_DAYS);
     } catch (error) {
       log.warn('maintenance.failed', { code: errorCode(error) });
     }
   }
-}
-
-async function untilEmpty(step: () => Promise<number>): Promise<void> {
-  while ((await step()) === BATCH);
 }

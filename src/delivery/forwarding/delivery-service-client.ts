@@ -1,6 +1,7 @@
 import { GatewayError } from '../../common/errors.js';
 import type { Envelope } from '../../protocol/envelope/envelope.js';
 import { RPC_ERROR, errorOf, resultOf, rpcRequest } from '../../protocol/json-rpc/json-rpc.js';
+import { parseProfileExtension, type ProfileExtension } from '../../protocol/profile/extension.js';
 import { parseDeliveryServiceProperties } from '../../protocol/profile/properties.js';
 
 /** The little HTTP that is needed here; `naming/safe-fetch.ts` fills it for the world outside. */
@@ -38,6 +39,16 @@ export class DeliveryServiceClient {
     try {
       const { status, text } = await this.#call(url, 'dm3_getDeliveryServiceProperties', []);
       return status === 200 ? parseDeliveryServiceProperties(resultOf(text)).sizeLimit : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** What one of the service's accounts takes; null if it does not say or cannot be asked now. */
+  async profileExtension(url: string, receiver: string): Promise<ProfileExtension | null> {
+    try {
+      const { status, text } = await this.#call(url, 'dm3_getProfileExtension', [receiver]);
+      return status === 200 ? parseProfileExtension(resultOf(text)) : null;
     } catch {
       return null;
     }

@@ -1,21 +1,26 @@
 import { GatewayError, isRetryable } from '../../common/errors.js';
-import type { EnsName, Hash } from '../../common/ids.js';
+import type { EnsName, EthAddress, Hash } from '../../common/ids.js';
 import { BoundedCache } from '../../naming/bounded-cache.js';
 import { tryNormaliseName } from '../../naming/ens-name.js';
 import type { ProfileResolver } from '../../naming/profile-resolver.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
 import { buildEnvelope, type DeliveryInformation, type Dialect } from '../../protocol/envelope/envelope.js';
+import type { MessageType } from '../../protocol/envelope/message.js';
 import type { UserProfile } from '../../protocol/profile/user-profile.js';
 import { ForwardingFailedError } from '../errors.js';
 import type { OwnService } from '../own-service.js';
+import type { Origin } from '../submission/origin.js';
 import type { SubmissionService } from '../submission/submission.service.js';
 import type { DeliveryServiceClient, SubmitOutcome } from './delivery-service-client.js';
+import type { ReceiverTerms } from './receiver-terms.js';
 
 /** A message that is encrypted for its receiver; what surrounds it is made for each delivery service and attempt. */
 export interface Parcel {
   readonly encryptedMessage: string;
   readonly messageHash: Hash;
+  readonly messageType: MessageType;
   readonly deliveryInformation: DeliveryInformation;
+  readonly senderAddress: EthAddress;
   readonly senderSigningKey: Uint8Array;
 }
 
@@ -30,6 +35,7 @@ interface Parts {
   readonly submissions: SubmissionService;
   readonly profiles: ProfileResolver;
   readonly client: DeliveryServiceClient;
+  readonly terms: ReceiverTerms;
   readonly sizeLimits: BoundedCache<number | null>;
 }
 
@@ -45,13 +51,14 @@ export class ForwardingService {
   constructor(private readonly parts: Parts) {}
 
   /**
+   * @param origin where the message came from, for the rules of accounts here
    * @returns the dialect that was taken: the receiver's client knows the message by that hash
    * @throws ForwardingFailedError, retryable if any of the services may still take it
    */
-  async forward(parcel: Parcel, receiver: UserProfile): Promise<Dialect> {
+  async forward(parcel: Parcel, receiver: UserProfile, origin?: Origin): Promise<Dialect> {
     const refusals: Refusal[] = [];
     for (const service of receiver.deliveryServices) {
-      const result = await this.#try(service, parcel);
+      const result = await this.#try(service, parcel, origin);
       if (typeof result === 'string') return result;
       refusals.push(result);
     }
@@ -77,11 +84,13 @@ export class ForwardingService {
     });
   }
 
-  async #try(service: string, parcel: Parcel): Promise<Dialect | Refusal> {
+  async #try(service: string, parcel: Parcel, origin?: Origin): Promise<Dialect | Refusal> {
     const name = tryNormaliseName(service);
     if (name === null) return { service, reason: 'it is not an ENS name', retryable: false };
     try {
-      return name === this.parts.own.name ? await this.#deliverHere(parcel) : await this.#deliverThere(name, parcel);
+      return name === this.parts.own.name
+        ? await this.#deliverHere(parcel, origin)
+        : await this.#deliverThere(name, parcel);
     } catch (cause) {
       const reason = cause instanceof GatewayError ? cause.message : 'it failed unexpectedly';
       return { service, reason, retryable: isRetryable(cause), cause };
@@ -89,14 +98,17 @@ export class ForwardingService {
   }
 
   /** The same checks and the same postmark, without the network. */
-  async #deliverHere(parcel: Parcel): Promise<Dialect> {
+  async #deliverHere(parcel: Parcel, origin?: Origin): Promise<Dialect> {
     const [dialect] = DIALECTS;
-    await this.parts.submissions.submit(this.#envelope(parcel, dialect, this.parts.own.keys.encryption.publicKey));
+    const envelope = this.#envelope(parcel, dialect, this.parts.own.keys.encryption.publicKey);
+    await this.parts.submissions.submit(envelope, origin);
     return dialect;
   }
 
   async #deliverThere(name: EnsName, parcel: Parcel): Promise<Dialect | Refusal> {
     const { url, keys } = await this.parts.profiles.deliveryService(name);
+    const objection = await this.parts.terms.objection({ name, url }, parcel);
+    if (objection) return { service: name, reason: objection, retryable: false };
     for (const dialect of DIALECTS) {
       const outcome = await this.parts.client.submit(url, this.#envelope(parcel, dialect, keys.encryption));
       if (outcome.kind === 'accepted') return dialect;

@@ -33,7 +33,25 @@ describe('parseProfileExtension', () => {
     },
   );
 
-  it.each(['text', [[]], { supportedMessageTypes: 'NEW' }])('refuses %j', (value) => {
+  it('reads what is asked of senders', () => {
+    const spamFilterRules = {
+      minNonce: 0,
+      minBalance: '1000',
+      minTokenBalance: { address: `0x${'aB'.repeat(20)}`, amount: '5' },
+      requireVerifiedSender: true,
+    };
+    expect(parseProfileExtension({ spamFilterRules })).toMatchObject({ spamFilterRules });
+    expect(parseProfileExtension({})).not.toHaveProperty('spamFilterRules');
+  });
+
+  it.each([
+    'text',
+    [[]],
+    { supportedMessageTypes: 'NEW' },
+    { spamFilterRules: { minNonce: -1 } },
+    { spamFilterRules: { minBalance: '0x1' } },
+    { spamFilterRules: { minTokenBalance: { address: 'dai.eth', amount: '1' } } },
+  ])('refuses %j', (value) => {
     expect(() => parseProfileExtension(value)).toThrow(MalformedCapabilitiesError);
   });
 });
@@ -42,12 +60,20 @@ describe('profileExtensionResult', () => {
   it('is read back as it was meant, by those who know one spelling only too', () => {
     const withNew = fc.subarray([...MESSAGE_TYPES]).filter((types) => types.includes('NEW'));
     fc.assert(
-      fc.property(withNew, (supportedMessageTypes) => {
-        const extension = { encryptionSchemes: [ENCRYPTION_SCHEME], supportedMessageTypes };
+      fc.property(withNew, fc.nat(), (supportedMessageTypes, minNonce) => {
+        const spamFilterRules = { minNonce };
+        const extension = { encryptionSchemes: [ENCRYPTION_SCHEME], supportedMessageTypes, spamFilterRules };
         const text = profileExtensionResult(extension);
-        const { encryptionAlgorithm, notSupportedMessageTypes } = JSON.parse(text) as Record<string, unknown>;
+        const {
+          encryptionScheme: _,
+          supportedMessageTypes: __,
+          ...clients
+        } = JSON.parse(text) as object & {
+          encryptionScheme: unknown;
+          supportedMessageTypes: unknown;
+        };
         expect(parseProfileExtension(text)).toEqual(extension);
-        expect(parseProfileExtension({ encryptionAlgorithm, notSupportedMessageTypes })).toEqual(extension);
+        expect(parseProfileExtension(clients)).toEqual(extension);
       }),
     );
   });

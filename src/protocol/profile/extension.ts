@@ -4,11 +4,13 @@ import { MESSAGE_TYPES, type MessageType } from '../envelope/message.js';
 import { parseShape } from '../encoding/json.js';
 import { stringify } from '../encoding/stringify.js';
 import { MalformedCapabilitiesError } from './errors.js';
+import { spamThresholdsShape, type SpamThresholds } from './spam-thresholds.js';
 
-/** What an account can read (dm3 MTP: profile extension). */
+/** What an account can read, and from whom it takes messages (dm3 MTP: profile extension). */
 export interface ProfileExtension {
   readonly encryptionSchemes: readonly string[];
   readonly supportedMessageTypes: readonly MessageType[];
+  readonly spamFilterRules?: SpamThresholds;
 }
 
 /** Positive list and names by the specification; negative list and `encryptionAlgorithm` by the clients. */
@@ -17,6 +19,7 @@ const schema = z.object({
   encryptionAlgorithm: z.array(z.string()).optional(),
   supportedMessageTypes: z.array(z.string()).optional(),
   notSupportedMessageTypes: z.array(z.string()).optional(),
+  spamFilterRules: z.object(spamThresholdsShape).optional(),
 });
 
 /**
@@ -29,16 +32,19 @@ export function parseProfileExtension(value: unknown): ProfileExtension {
   return {
     encryptionSchemes: [wire.encryptionScheme ?? wire.encryptionAlgorithm ?? ENCRYPTION_SCHEME].flat(),
     supportedMessageTypes: MESSAGE_TYPES.filter((type) => isSupported(wire, type)),
+    ...(wire.spamFilterRules ? { spamFilterRules: wire.spamFilterRules } : {}),
   };
 }
 
 /** The result of `dm3_getProfileExtension`: a JSON string with both spellings in it. */
-export function profileExtensionResult({ encryptionSchemes, supportedMessageTypes }: ProfileExtension): string {
+export function profileExtensionResult(extension: ProfileExtension): string {
+  const { encryptionSchemes, supportedMessageTypes, spamFilterRules } = extension;
   return stringify({
     encryptionScheme: encryptionSchemes,
     encryptionAlgorithm: encryptionSchemes,
     supportedMessageTypes,
     notSupportedMessageTypes: MESSAGE_TYPES.filter((type) => !supportedMessageTypes.includes(type)),
+    spamFilterRules,
   });
 }
 
