@@ -8,6 +8,9 @@ import { AppModule, type Networks, type Runtime } from './app.module.js';
 import { systemClock } from './common/clock.js';
 import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
+import { withoutLegacyPrefix } from './delivery/api/legacy.controller.js';
+import { MESSAGE_HEADERS } from './delivery/api/messages.controller.js';
+import { requestLimit } from './delivery/api/request-limit.js';
 import { UnreadableBodyFilter } from './delivery/api/unreadable-body.filter.js';
 import { AdminModule } from './gateway/admin/admin.module.js';
 import { AdminService } from './gateway/admin/admin.service.js';
@@ -23,9 +26,6 @@ export interface RunningGateway {
   readonly runtime: Runtime;
   stop(): Promise<void>;
 }
-
-/** Envelopes travel as JSON text inside JSON: quotes and backslashes double. */
-const BODY_OVERHEAD = 2;
 
 export async function createRuntime(
   settings: Settings,
@@ -63,18 +63,24 @@ export async function startGateway(runtime: Runtime): Promise<RunningGateway> {
   };
 }
 
+/** Clients in a browser read no others beside the usual ones. */
+const EXPOSED_HEADERS = [...Object.values(MESSAGE_HEADERS), 'retry-after'];
+
 async function createApp(runtime: Runtime): Promise<NestFastifyApplication> {
-  const bodyLimit = runtime.settings.deliveryService.sizeLimit * BODY_OVERHEAD + 100_000;
+  const { deliveryService, http } = runtime.settings;
+  const bodyLimit = requestLimit(deliveryService.sizeLimit);
   const adapter = new FastifyAdapter({
     bodyLimit,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    trustProxy: http.trustedProxies,
+    rewriteUrl: ({ url = '/' }) => (deliveryService.legacyLogin ? withoutLegacyPrefix(url) : url),
     requestTimeout: 60_000,
     forceCloseConnections: true,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(runtime), adapter, {
     logger: false,
     abortOnError: false,
-    cors: { origin: '*', methods: ['GET', 'POST', 'DELETE'] },
+    cors: { origin: '*', methods: ['GET', 'POST', 'DELETE'], exposedHeaders: EXPOSED_HEADERS },
   });
   app.useGlobalFilters(new UnreadableBodyFilter(runtime.log));
   const description = 'dm3 delivery service and gateway';

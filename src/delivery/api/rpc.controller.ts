@@ -4,16 +4,30 @@ import { ApiTags } from '@nestjs/swagger';
 import { errorCode, GatewayError } from '../../common/errors.js';
 import { EVENT_LOG } from '../../config/tokens.js';
 import type { EventLog } from '../../ops/event-log.js';
-import { parseRpcRequest, rpcIdOf, rpcResult, type RpcRequest } from '../../protocol/json-rpc/json-rpc.js';
+import {
+  batchOf,
+  parseRpcRequest,
+  rpcIdOf,
+  rpcResult,
+  type RpcId,
+  type RpcRequest,
+} from '../../protocol/json-rpc/json-rpc.js';
 import { DeliveryServiceInfo } from '../properties.js';
 import { SubmissionService } from '../submission/submission.service.js';
-import { rpcFailure } from './errors.js';
+import { retryAfter, rpcFailure } from './errors.js';
 
 /** No such method here; JSON-RPC 2.0 has a code of its own for it. */
 class MethodUnknownError extends GatewayError {
   constructor() {
     super({ code: 'METHOD_UNKNOWN', kind: 'unsupported', message: 'This delivery service has no such method.' });
   }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+  /** Seconds; null or absent if there is nothing to wait for. */
+  readonly retryAfter?: number | null;
 }
 
 type Method = (params: readonly unknown[]) => Promise<unknown> | unknown;
@@ -38,21 +52,43 @@ export class RpcController {
 
   @Post()
   async handle(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
-    const { status, body: answer } = await this.#answer(body);
+    const { status, body: answer, retryAfter: seconds } = await this.#answer(body);
+    if (seconds) void reply.header('retry-after', seconds);
     await reply.status(status).send(answer);
   }
 
-  async #answer(body: unknown): Promise<{ status: number; body: object }> {
+  async #answer(body: unknown): Promise<Answer> {
+    try {
+      const batch = batchOf(body);
+      return batch ? await this.#answerBatch(batch) : await this.#answerRequest(body);
+    } catch (error) {
+      return this.#failure(error, null);
+    }
+  }
+
+  /** In order. Its status is that of the first failure, since clients judge by the status alone. */
+  async #answerBatch(requests: readonly unknown[]): Promise<Answer> {
+    const answers: Answer[] = [];
+    for (const request of requests) answers.push(await this.#answerRequest(request));
+    const { status, retryAfter: seconds } = answers.find((answer) => answer.status !== 200) ?? { status: 200 };
+    return { status, body: answers.map(({ body }) => body), retryAfter: seconds };
+  }
+
+  /** Also one without an id: dm3 clients send none, and wait for the answer. */
+  async #answerRequest(body: unknown): Promise<Answer> {
     const id = rpcIdOf(body);
     try {
       const request = parseRpcRequest(body);
       return { status: 200, body: rpcResult(id, await this.#call(request)) };
     } catch (error) {
-      const failure = rpcFailure(error, id);
-      if (failure.status >= 500)
-        this.log.error('rpc.failed', { code: errorCode(error), status: failure.status }, error);
-      return failure;
+      return this.#failure(error, id);
     }
+  }
+
+  #failure(error: unknown, id: RpcId): Answer {
+    const failure = rpcFailure(error, id);
+    if (failure.status >= 500) this.log.error('rpc.failed', { code: errorCode(error), status: failure.status }, error);
+    return { ...failure, retryAfter: retryAfter(error) };
   }
 
   #call({ method, params }: RpcRequest): Promise<unknown> | unknown {

@@ -55,6 +55,8 @@ describe('batchOf', () => {
     expect(batchOf([{ method: 'm' }, 1])).toEqual([{ method: 'm' }, 1]);
     expect(batchOf({ method: 'm' })).toBeNull();
     expect(() => batchOf([])).toThrow(InvalidRpcRequestError);
+    expect(batchOf(Array(100).fill(1))).toHaveLength(100);
+    expect(() => batchOf(Array(101).fill(1))).toThrow('more than 100');
   });
 });
 

@@ -38,6 +38,9 @@ export interface RpcErrorObject {
   readonly data?: unknown;
 }
 
+/** Requests in one batch. */
+const MAX_BATCH = 100;
+
 const idSchema = z.union([z.string(), z.number(), z.null()]);
 const requestSchema = z.object({ method: z.string().min(1), params: z.unknown().optional(), id: idSchema.optional() });
 const identifiedSchema = z.object({ id: idSchema });
@@ -56,11 +59,14 @@ export function parseRpcRequest(value: unknown): RpcRequest {
 
 /**
  * The requests of a batch, to be parsed and answered one by one; null if the body is a single request.
- * @throws InvalidRpcRequestError for an empty batch (JSON-RPC 2.0 §6).
+ * @throws InvalidRpcRequestError for an empty batch (JSON-RPC 2.0 §6), and for one that is too long.
  */
 export function batchOf(body: unknown): readonly unknown[] | null {
   if (!Array.isArray(body)) return null;
   if (body.length === 0) throw new InvalidRpcRequestError({ reason: 'the batch is empty' });
+  if (body.length > MAX_BATCH) {
+    throw new InvalidRpcRequestError({ reason: `the batch has more than ${MAX_BATCH} requests` });
+  }
   return body;
 }
 

@@ -1,0 +1,62 @@
+import type { Server as HttpServer } from 'node:http';
+import { Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { fromParts } from '../../config/from-parts.js';
+import type { Settings } from '../../config/settings.js';
+import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
+import { NameService } from '../../naming/name-service.js';
+import { Metrics } from '../../ops/metrics.js';
+import { Database } from '../../storage/database.js';
+import { Sealer } from '../../storage/sealer.js';
+import { LoginService } from '../access/login.service.js';
+import { MailboxStore } from '../mailbox/mailbox.store.js';
+import { SubmissionService } from '../submission/submission.service.js';
+import { ArrivalChannel } from './arrival-channel.js';
+import { MailboxPush } from './mailbox-push.js';
+import { SocketServer } from './socket-server.js';
+
+@Module({
+  providers: [
+    fromParts(ArrivalChannel, { db: Database, sealer: Sealer, log: EVENT_LOG }),
+    fromParts(MailboxPush, {
+      db: Database,
+      mailbox: MailboxStore,
+      channel: ArrivalChannel,
+      clock: CLOCK,
+      log: EVENT_LOG,
+    }),
+    fromParts(SocketServer, {
+      http: [HttpAdapterHost, (host: HttpAdapterHost) => () => host.httpAdapter.getHttpServer() as HttpServer],
+      names: NameService,
+      logins: LoginService,
+      submissions: SubmissionService,
+      push: MailboxPush,
+      clock: CLOCK,
+      sizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
+      log: EVENT_LOG,
+    }),
+  ],
+})
+export class SocketModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    private readonly submissions: SubmissionService,
+    private readonly channel: ArrivalChannel,
+    private readonly push: MailboxPush,
+    private readonly sockets: SocketServer,
+    private readonly metrics: Metrics,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.submissions.onDeposit((deposit) => this.channel.announce(deposit));
+    this.metrics.observe('sockets_connected', "Sockets of accounts' clients.", async () => this.push.connected);
+    this.push.start();
+    await this.sockets.start();
+  }
+
+  /** Before the HTTP server closes, which waits for every connection. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.push.stop();
+    this.sockets.stop();
+    await this.channel.flushed();
+  }
+}
