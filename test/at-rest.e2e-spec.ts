@@ -14,8 +14,10 @@ const READABLE: Readonly<Record<string, readonly string[]>> = {
   admin_token: ['token_hash', 'scopes', 'created_at'],
   conversation: ['id', 'identity', 'ghost', 'created_at', 'used_at'],
   ghost: ['address', 'network', 'key_version', 'created_at', 'used_at'],
-  login_challenge: ['expires_at'],
-  mailbox: ['id', 'position', 'receiver', 'size', 'verdict', 'received_at'],
+  login_challenge: ['expires_at', 'issued'],
+  mailbox: ['id', 'position', 'receiver', 'size', 'verdict', 'received_at', 'pushed_at', 'postmarked_ms'],
+  mailbox_acknowledgement: ['envelope_id'],
+  mailbox_device: ['receiver', 'seen_at'],
   message: [
     'id',
     'direction',
@@ -33,6 +35,8 @@ const READABLE: Readonly<Record<string, readonly string[]>> = {
   outbox_dead: ['ref', 'head_id', 'seq', 'kind', 'code', 'attempts', 'created_at', 'expires_at', 'died_at'],
   outbox_head: ['id', 'network', 'last_seq', 'next_at', 'lease_until', 'fence'],
   outbox_item: ['head_id', 'seq', 'kind', 'ref', 'created_at', 'expires_at', 'attempts', 'last_code'],
+  rate_window: ['window_at', 'used'],
+  replaced_profile: ['address', 'profile_hash', 'replaced_at'],
   seen: ['ref', 'expires_at'],
 };
 

@@ -45,7 +45,6 @@ describe('A request that is none', () => {
     ['null', 'null', -32600],
     ['an empty object', '{}', -32600],
     ['an empty batch', '[]', -32600],
-    ['a batch', '[{"jsonrpc":"2.0","id":1,"method":"dm3_getDeliveryServiceProperties"}]', -32600],
     ['an id of a wrong type', '{"id":{},"method":"dm3_getDeliveryServiceProperties"}', -32600],
     ['a trick with prototypes', '{"__proto__":{"method":"x"}}', -32700],
   ])('is told so: %s', async (_, body, code) => {

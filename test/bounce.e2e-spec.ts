@@ -60,14 +60,13 @@ describe.each(DIALECTS)('bob, whose client writes %s,', (dialect) => {
 });
 
 describe('a receiver whose delivery service is made of the published libraries', () => {
-  const accounts = new Map<string, RealClient>();
   let service: ReferenceService;
   let erin: RealClient;
   beforeAll(async () => {
-    service = await ReferenceService.start(gateway, 'ds.reference.eth', accounts);
+    service = await ReferenceService.start(gateway, 'ds.reference.eth');
     const person = await gateway.addPerson('erin.eth', { deliveryService: 'ds.reference.eth' });
     erin = await RealClient.create(gateway, person);
-    accounts.set('erin.eth', erin);
+    service.accounts.set('erin.eth', erin);
   });
   afterAll(() => service.stop());
 
@@ -89,7 +88,7 @@ describe('a receiver whose delivery service is made of the published libraries',
   });
 
   it('cannot be reached any more: the author of the mail gets one delivery report', async () => {
-    service.isClosed = true;
+    service.accounts.clear();
     const before = service.submissions;
     const lost = await sendMail(gateway, { to: `erin.eth@${DOMAIN}`, subject: 'Lost', text: 'into the void' });
     const { from, to, raw } = await arrived('Undelivered mail: Lost');

@@ -33,7 +33,7 @@ beforeAll(async () => {
   sandbox = await SandboxProcess.start({ dataDir, portBase });
 });
 afterAll(async () => {
-  await sandbox.kill();
+  await sandbox?.kill();
   await place.remove();
 });
 

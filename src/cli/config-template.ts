@@ -23,11 +23,13 @@ database:
   # poolSize: 10
   # ssl: false
 
-# The delivery service, CCIP-read, health and metrics. Put a TLS proxy before it.
+# The delivery service, CCIP-read, health and metrics. Put a TLS proxy before it that passes
+# WebSockets on.
 http:
   host: 127.0.0.1
   port: 8080
   publicUrl: ${url}
+  # trustedProxies: [loopback] # whose X-Forwarded-For is believed; also addresses and ranges
 
 # For you: states of messages, dead letters. Keep it on loopback.
 admin:
@@ -66,6 +68,10 @@ deliveryService:
   signUp:
     policy: allow-list     # open, allow-list or suffix
     names: []
+  # limits: { submissionsPerMinute: 60000, requestsPerMinute: 6000 } # by sender, by client address
+  # quota: { messages: 1000000, bytes: 10000000000 } # what may wait in one mailbox
+  # deviceCursors: false   # true: a device that names itself acknowledges for itself only
+  # legacyLogin: false     # true: serve clients of the older delivery API below /legacy/ds
 
 # How long and how often delivery is tried. When it is over, the sender is told.
 # delivery:

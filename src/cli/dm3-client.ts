@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../common/clock.js';
 import { GatewayError } from '../common/errors.js';
 import type { EnsName, EthAddress, Hash } from '../common/ids.js';
+import { ChainReader } from '../naming/chain-reader.js';
 import { EnsClient } from '../naming/ens-client.js';
 import { normaliseName } from '../naming/ens-name.js';
+import { OwnerCheck } from '../naming/owner-check.js';
 import { ProfileResolver } from '../naming/profile-resolver.js';
 import { decryptText, encryptText } from '../protocol/crypto/payload.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
@@ -50,6 +52,7 @@ export class Dm3Client {
   readonly #me: Person;
   readonly #profiles: ProfileResolver;
   readonly #ens: EnsClient;
+  readonly #chain: ChainReader;
 
   constructor(
     private readonly crypto: CryptoProvider,
@@ -63,16 +66,14 @@ export class Dm3Client {
     }
     const deliveryService = sandbox.deliveryService.name as EnsName;
     this.#me = createPerson(crypto, { name: user.name as EnsName, wallet: user.walletPrivateKey, deliveryService });
-    this.#ens = new EnsClient({
-      rpcUrls: [sandbox.rpcUrl],
-      chainId: sandbox.chainId,
-      registry: sandbox.ensRegistry as EthAddress,
-      timeoutMs: 10_000,
-      allowPrivateFetch: true,
-    });
+    const { rpcUrl, chainId } = sandbox;
+    const chain = { rpcUrls: [rpcUrl], chainId, timeoutMs: 10_000, allowPrivateFetch: true };
+    this.#chain = new ChainReader(chain);
+    this.#ens = new EnsClient({ ...chain, registry: sandbox.ensRegistry as EthAddress });
     this.#profiles = new ProfileResolver({
       ens: this.#ens,
       crypto,
+      owners: new OwnerCheck({ crypto, chain: this.#chain }),
       clock: systemClock,
       acceptBareProfiles: false,
       ipfsGateway: sandbox.http.url,
@@ -132,6 +133,7 @@ export class Dm3Client {
 
   close(): void {
     this.#ens.close();
+    this.#chain.close();
   }
 
   #compose(to: EnsName, text: string, reference?: string): Dm3Message {

@@ -34,7 +34,7 @@ function complaint(text: string, env: Record<string, string> = {}): string {
 describe('the configuration', () => {
   it('needs little, and fills in the rest', () => {
     const settings = load(MINIMAL);
-    expect(settings.http).toEqual({ host: '127.0.0.1', port: 8080, publicUrl: 'https://gateway.example.org' });
+    expect(settings.http).toMatchObject({ host: '127.0.0.1', port: 8080, publicUrl: 'https://gateway.example.org' });
     expect(settings.database).toMatchObject({ port: 5432, schema: 'dm3_gateway', poolSize: 10, ssl: false });
     expect(settings.deliveryService).toMatchObject({
       sizeLimit: 10_000_000,

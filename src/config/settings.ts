@@ -34,6 +34,10 @@ const http = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: port.default(8080),
   publicUrl: baseUrl.describe('How the world reaches this service, without a path: https://gateway.example.org'),
+  trustedProxies: z
+    .array(z.union([z.enum(['loopback', 'linklocal', 'uniquelocal']), z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .default(['loopback'])
+    .describe('Whose X-Forwarded-For is believed: proxies in front of this service.'),
 });
 
 const admin = z.strictObject({
@@ -46,7 +50,9 @@ const ens = z.strictObject({
   chainId: z.number().int().positive().default(1),
   registry: ethAddress.default('0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e'),
   timeoutMs: z.number().int().min(100).default(8_000),
-  cacheSeconds: seconds.default(300).describe('How long a profile and the address of a name are believed; a rotated key is seen within it.'),
+  cacheSeconds: seconds
+    .default(300)
+    .describe('How long a profile and the address of a name are believed; a rotated key is seen within it.'),
   negativeCacheSeconds: seconds.default(60),
   balanceCacheSeconds: seconds.default(60).describe('How long nonces and balances are believed, for spam rules.'),
   ipfsGateway: baseUrl.default('https://ipfs.io'),
@@ -84,6 +90,27 @@ const deliveryService = z.strictObject({
     .prefault({}),
   sessionSeconds: seconds.default(3_600),
   challengeSeconds: seconds.default(900),
+  legacyLogin: z
+    .boolean()
+    .default(false)
+    .describe('Serve clients of the older delivery API, with <publicUrl>/legacy/ds as their base URL.'),
+  deviceCursors: z
+    .boolean()
+    .default(false)
+    .describe('A device that names itself acknowledges for itself only; else one acknowledgement is for all.'),
+  limits: z
+    .strictObject({
+      submissionsPerMinute: z.number().int().positive().default(60_000).describe('Messages of one sender.'),
+      requestsPerMinute: z.number().int().positive().default(6_000).describe('Logins and profiles, by client address.'),
+    })
+    .prefault({}),
+  quota: z
+    .strictObject({
+      messages: z.number().int().positive().default(1_000_000),
+      bytes: z.number().int().positive().default(10_000_000_000),
+    })
+    .prefault({})
+    .describe('What may wait in one mailbox.'),
 });
 
 const delivery = z.strictObject({

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { Client, escapeIdentifier, type Pool, type PoolClient, type QueryResultRow } from 'pg';
-import { StorageUnavailableError, storageError } from './errors.js';
+import { sqlState, StorageUnavailableError, storageError } from './errors.js';
 import { migrations } from './migrations/index.js';
 
 export interface DatabaseOptions {
@@ -65,8 +65,8 @@ export class Database implements Queryable {
 
   /** Connects and brings the schema up to date. @throws StorageUnavailableError */
   async open(): Promise<void> {
+    await this.#connect();
     await guarded(async () => {
-      await this.#source.initialize();
       await this.#pool().query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(this.schema)}`);
       await this.withLock('migrate', () => this.#source.runMigrations());
     });
@@ -118,6 +118,18 @@ export class Database implements Queryable {
       return await work();
     } finally {
       await client.end();
+    }
+  }
+
+  /** Whoever starts the process reads this error and can act on its cause. */
+  async #connect(): Promise<void> {
+    const { host, port, user, database } = this.options;
+    try {
+      await this.#source.initialize();
+    } catch (cause) {
+      const reason = (cause as Error).message || sqlState(cause);
+      const message = `PostgreSQL at ${host}:${port} does not let ${user} into the database ${database}: ${reason}.`;
+      throw new StorageUnavailableError({ message, cause });
     }
   }
 

@@ -2,10 +2,14 @@ import { GatewayError } from '../common/errors.js';
 
 /** The database cannot be reached or is shutting down, or two transactions collided: the same call may work later. */
 export class StorageUnavailableError extends GatewayError {
-  constructor({ cause }: { cause: unknown }) {
-    const message = 'The database cannot take this right now; try again in a moment.';
+  constructor({ cause, message = 'The database cannot take this right now; try again in a moment.' }: Unavailability) {
     super({ code: 'STORAGE_UNAVAILABLE', kind: 'unavailable', message, retryable: true, cause });
   }
+}
+
+interface Unavailability {
+  readonly cause: unknown;
+  readonly message?: string;
 }
 
 /** A sealed column does not open: wrong storage key, another row's bytes, or damage. */
@@ -19,16 +23,17 @@ export class SealBrokenError extends GatewayError {
 const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014)/;
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
+/** What pg and its pool say without a code. */
+const LOST =
+  /Connection terminated|is not queryable|timeout exceeded when trying to connect|Cannot use a pool after calling end/;
+
 /** Turns what pg and TypeORM throw into a named error; a fault of ours (bad SQL, broken constraint) stays as it is. */
 export function storageError(error: unknown): unknown {
   const code = sqlState(error);
   if (code !== undefined && (PASSING.test(code) || NETWORK.has(code)))
     return new StorageUnavailableError({ cause: error });
   const text = error instanceof Error ? error.message : '';
-  const lost = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after calling end/.test(
-    text,
-  );
-  return lost ? new StorageUnavailableError({ cause: error }) : error;
+  return LOST.test(text) ? new StorageUnavailableError({ cause: error }) : error;
 }
 
 /** SQLSTATE or errno of a database error, wherever the driver put it. */

@@ -3,6 +3,8 @@ import { startHttpServer } from './http-server.js';
 /** The way to the run's chain, which a test can cut. */
 export interface ChainLink {
   readonly rpcUrl: string;
+  /** How many have passed. */
+  readonly calls: number;
   /** Calls are hung up on until it is mended. */
   cut(): void;
   mend(): void;
@@ -11,9 +13,11 @@ export interface ChainLink {
 
 export async function startChainLink(): Promise<ChainLink> {
   let isCut = false;
+  let calls = 0;
   const server = await startHttpServer(async (request, response) => {
     if (isCut) return void response.destroy();
     const body = Buffer.concat(await request.toArray());
+    calls += [JSON.parse(body.toString())].flat().length;
     const answer = await fetch(process.env['TEST_RPC_URL']!, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -23,6 +27,9 @@ export async function startChainLink(): Promise<ChainLink> {
   });
   return {
     rpcUrl: server.url,
+    get calls() {
+      return calls;
+    },
     cut: () => void (isCut = true),
     mend: () => void (isCut = false),
     stop: () => server.stop(),

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../src/common/clock.js';
 import type { EnsName, EthAddress } from '../../src/common/ids.js';
 import { AccountService, type SignUpPolicy } from '../../src/delivery/accounts/account.service.js';
+import { Limits } from '../../src/delivery/limits/limits.js';
+import { MailboxQuota, type Amount } from '../../src/delivery/limits/mailbox-quota.js';
+import { SpamRulesStore } from '../../src/delivery/spam/rules.store.js';
+import { SpamGuard } from '../../src/delivery/spam/spam-guard.js';
+import { ChainAccount } from '../../src/naming/chain-account.js';
 import { MailboxStore } from '../../src/delivery/mailbox/mailbox.store.js';
 import { OwnService } from '../../src/delivery/own-service.js';
 import { Parties } from '../../src/delivery/submission/parties.js';
@@ -12,13 +18,18 @@ import { stringify } from '../../src/protocol/encoding/stringify.js';
 import { fromHex, toHex } from '../../src/protocol/encoding/hex.js';
 import { buildEnvelope, type Dialect, type Envelope } from '../../src/protocol/envelope/envelope.js';
 import { messageHash, signMessage } from '../../src/protocol/envelope/message.js';
+import type { ProcessedEnvelope } from '../../src/protocol/envelope/postmark.js';
 import { signProfile, type UserProfile } from '../../src/protocol/profile/user-profile.js';
 import { createPerson, type Person } from '../../src/sandbox/people.js';
-import { MemoryEns, namesOver } from './memory-ens.js';
+import { keyOwners, MemoryEns, namesOver } from './memory-ens.js';
 import { openTestStorage, type TestStorage } from './storage.js';
 
 const SERVICE = 'ds.gateway.eth' as EnsName;
 const SIZE_LIMIT = 20_000;
+const PLENTY = {
+  rates: { submissionsPerMinute: 10_000, requestsPerMinute: 10_000 },
+  quota: { messages: 10_000, bytes: 100_000_000 },
+};
 
 /** The delivery service's own parts over a real database and an ENS in memory, without the Nest around them. */
 export class DeliveryWorld {
@@ -31,9 +42,14 @@ export class DeliveryWorld {
   readonly accounts: AccountService;
   readonly parties: Parties;
   readonly mailbox: MailboxStore;
+  readonly chain: ChainAccount;
+  readonly spam: SpamGuard;
   readonly submissions: SubmissionService;
 
-  private constructor(private readonly storage: TestStorage) {
+  private constructor(
+    private readonly storage: TestStorage,
+    rpcUrl: string,
+  ) {
     const { crypto, clock } = this;
     const { db, sealer } = storage;
     this.own = new OwnService(crypto, { rootSecret: randomBytes(32), name: SERVICE, publicUrl: 'https://ds.test' });
@@ -43,17 +59,23 @@ export class DeliveryWorld {
     this.accounts = this.accountsWith({ policy: 'open', names: [] });
     this.parties = new Parties({ crypto, names, accounts: this.accounts });
     this.mailbox = new MailboxStore(sealer);
+    this.chain = chainAt(rpcUrl, clock);
+    this.spam = this.spamGuard();
     const parts = { crypto, random: randomBytes, clock, db, sealer, keys: this.own.keys, mailbox: this.mailbox };
     this.submissions = new SubmissionService({
       ...parts,
       parties: this.parties,
+      spam: this.spam,
+      limits: new Limits({ db, sealer, clock, rates: PLENTY.rates }),
+      quota: this.quotaOf(PLENTY.quota),
       sizeLimit: SIZE_LIMIT,
       log: silentLog,
     });
   }
 
-  static async open(name: string): Promise<DeliveryWorld> {
-    return new DeliveryWorld(await openTestStorage(name));
+  /** @param rpcUrl for balances; names are kept in memory */
+  static async open(name: string, rpcUrl = process.env['TEST_RPC_URL']!): Promise<DeliveryWorld> {
+    return new DeliveryWorld(await openTestStorage(name), rpcUrl);
   }
 
   get db() {
@@ -64,9 +86,20 @@ export class DeliveryWorld {
     return this.storage.sealer;
   }
 
+  /** Another one is what another process knows. */
+  quotaOf(quota: Amount): MailboxQuota {
+    return new MailboxQuota({ clock: this.clock, mailbox: this.mailbox, quota });
+  }
+
+  /** Another one is what another process sees. */
+  spamGuard(): SpamGuard {
+    const { clock, db, names, chain: facts } = this;
+    return new SpamGuard({ clock, db, names, facts, store: new SpamRulesStore(this.sealer) });
+  }
+
   accountsWith(signUp: SignUpPolicy): AccountService {
     const { crypto, db, names } = this;
-    return new AccountService({ crypto, db, names, ownName: SERVICE, signUp });
+    return new AccountService({ crypto, db, names, owners: keyOwners, ownName: SERVICE, signUp });
   }
 
   /** Somebody new; published unless said otherwise, and with a mailbox here if `signUp`. */
@@ -86,6 +119,12 @@ export class DeliveryWorld {
   withProfile(person: Person, changes: Partial<UserProfile>): Person {
     const profile = { ...person.profile.profile, ...changes };
     return { ...person, profile: signProfile(this.crypto, profile, fromHex(person.walletPrivateKey)) };
+  }
+
+  /** What lies in a mailbox, newest first. */
+  async inbox({ address }: Pick<Person, 'address'>): Promise<ProcessedEnvelope[]> {
+    const { entries } = await this.mailbox.page(this.db, address, 100);
+    return entries.map(({ envelope }) => envelope);
   }
 
   /** As a client makes it for this delivery service. The last two say what is wrong with it. */
@@ -115,8 +154,22 @@ export class DeliveryWorld {
   }
 
   close(): Promise<void> {
+    this.chain.close();
     return this.storage.close();
   }
+}
+
+/** Believes an answer for a minute of the world's time. */
+function chainAt(rpcUrl: string, clock: Clock): ChainAccount {
+  const chainId = Number(process.env['TEST_CHAIN_ID']);
+  return new ChainAccount({
+    rpcUrls: [rpcUrl],
+    chainId,
+    timeoutMs: 2_000,
+    allowPrivateFetch: true,
+    clock,
+    ttlMs: 60_000,
+  });
 }
 
 export function addressOf(digit: string): EthAddress {

@@ -27,18 +27,23 @@ export interface ForeignServiceHome extends Pick<TestGateway, 'crypto' | 'deploy
   readonly world: Pick<TestGateway['world'], 'registry' | 'plainResolver'>;
 }
 
-/** @param options.sizeLimit what it says it takes, bytes */
+/**
+ * @param options.sizeLimit what it says it takes, bytes
+ * @param options.extension what it says of its accounts; nothing by default
+ */
 export async function startForeignService(
   gateway: ForeignServiceHome,
-  options: { name: string; sizeLimit?: number },
+  options: { name: string; sizeLimit?: number; extension?: object },
 ): Promise<ForeignService> {
   const envelopes: Envelope[] = [];
   const attempts: Envelope[] = [];
   const properties = { messageTTL: 0, sizeLimit: options.sizeLimit ?? 100_000 };
   const server = await startHttpServer(async (request, response) => {
     const { method, params } = JSON.parse(Buffer.concat(await request.toArray()).toString()) as Call;
-    if (method !== 'dm3_submitMessage')
-      return sendJson(response, { jsonrpc: '2.0', result: JSON.stringify(properties) });
+    if (method !== 'dm3_submitMessage') {
+      const result = method === 'dm3_getProfileExtension' ? (options.extension ?? {}) : properties;
+      return sendJson(response, { jsonrpc: '2.0', result: JSON.stringify(result) });
+    }
     const envelope = JSON.parse(params[0]!) as Envelope;
     attempts.push(envelope);
     service.onAttempt();

@@ -2,6 +2,7 @@
 export interface HttpAnswer {
   readonly status: number;
   readonly type: string;
+  readonly headers: Headers;
   readonly text: string;
   /** Undefined if the text is not JSON. */
   readonly json: unknown;
@@ -12,20 +13,23 @@ export interface HttpRequest {
   /** Text goes as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Asks as dm3 clients do: GET, or POST with a JSON body. */
-export async function ask(url: string, { method, body, token }: HttpRequest = {}): Promise<HttpAnswer> {
+export async function ask(url: string, { method, body, token, headers }: HttpRequest = {}): Promise<HttpAnswer> {
   const response = await fetch(url, {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
+      ...headers,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
     body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
   });
   const text = await response.text();
-  return { status: response.status, type: response.headers.get('content-type') ?? '', text, json: parsed(text) };
+  const type = response.headers.get('content-type') ?? '';
+  return { status: response.status, type, headers: response.headers, text, json: parsed(text) };
 }
 
 function parsed(text: string): unknown {

@@ -1,9 +1,11 @@
+import type { Clock } from '../../src/common/clock.js';
 import type { EnsName, EthAddress } from '../../src/common/ids.js';
 import { AliasNames } from '../../src/naming/alias/alias-names.js';
 import { emailCodec } from '../../src/naming/alias/email.js';
 import { TopLevelAliases } from '../../src/naming/alias/top-level.js';
 import { NamingUnavailableError } from '../../src/naming/errors.js';
 import { NameService } from '../../src/naming/name-service.js';
+import { OwnerCheck } from '../../src/naming/owner-check.js';
 import { ProfileResolver } from '../../src/naming/profile-resolver.js';
 import { createNobleProvider } from '../../src/protocol/crypto/noble.js';
 import { dataRecord, DELIVERY_SERVICE_RECORD, USER_PROFILE_RECORD } from '../../src/protocol/profile/record.js';
@@ -17,6 +19,7 @@ export class MemoryEns {
   isDown = false;
   readonly #addresses = new Map<string, EthAddress>();
   readonly #texts = new Map<string, string>();
+  readonly #primaryNames = new Map<string, EnsName>();
 
   setAddress(name: string, address: EthAddress): void {
     this.#addresses.set(name, address);
@@ -24,6 +27,11 @@ export class MemoryEns {
 
   setText(name: string, key: string, value: string): void {
     this.#texts.set(`${name} ${key}`, value);
+  }
+
+  /** What an address calls itself. */
+  setPrimaryName(address: EthAddress, name: EnsName): void {
+    this.#primaryNames.set(address, name);
   }
 
   /** What somebody publishes who uses dm3. */
@@ -38,7 +46,7 @@ export class MemoryEns {
 
   resolveAddress = async (name: EnsName): Promise<EthAddress | null> => this.#answer(this.#addresses, name);
   text = async (name: EnsName, key: string): Promise<string | null> => this.#answer(this.#texts, `${name} ${key}`);
-  primaryName = async (): Promise<EnsName | null> => null;
+  primaryName = async (address: EthAddress): Promise<EnsName | null> => this.#answer(this.#primaryNames, address);
 
   #answer<T>(records: ReadonlyMap<string, T>, key: string): T | null {
     if (this.isDown) throw new NamingUnavailableError({ subject: 'The name', reason: 'the chain is down' });
@@ -46,11 +54,17 @@ export class MemoryEns {
   }
 }
 
-/** The real look-ups over it; nothing is believed for longer than one question. */
-export function namesOver(ens: MemoryEns): { names: NameService; profiles: ProfileResolver } {
-  const ttl = { clock: CLOCK, positiveTtlMs: 0, negativeTtlMs: 0 };
+/** Of owners whose account is a key: there is no chain on which a contract could stand. */
+export const keyOwners = new OwnerCheck({ crypto: createNobleProvider(), chain: { call: async () => '0x' } });
+
+/** The real look-ups over it; nothing is believed for longer than one question, unless `ttlMs` says so. */
+export function namesOver(
+  ens: MemoryEns,
+  { clock, ttlMs }: { clock: Clock; ttlMs: number } = { clock: CLOCK, ttlMs: 0 },
+): { names: NameService; profiles: ProfileResolver } {
+  const ttl = { clock, positiveTtlMs: ttlMs, negativeTtlMs: ttlMs };
   const fetching = { acceptBareProfiles: false, ipfsGateway: 'http://127.0.0.1/ipfs/', allowPrivateFetch: true };
-  const profiles = new ProfileResolver({ ens, crypto: createNobleProvider(), ...fetching, ...ttl });
+  const profiles = new ProfileResolver({ ens, crypto: createNobleProvider(), owners: keyOwners, ...fetching, ...ttl });
   const rootName = 'gateway.eth' as EnsName;
   const aliases = new AliasNames({ rootName, codecs: [emailCodec] });
   const topLevel = new TopLevelAliases(new Map());

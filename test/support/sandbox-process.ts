@@ -26,12 +26,13 @@ export class SandboxProcess {
 
   static async start(options: SandboxProcessOptions): Promise<SandboxProcess> {
     const program = beginSandbox(options);
-    const file = await eventually(
-      'the sandbox',
-      async () => program.child.exitCode !== null || readWhenTaken(program, options.dataDir),
-    );
-    if (file === true) throw new Error(`The sandbox ended: ${program.stderr}`);
-    return new SandboxProcess(program, file);
+    try {
+      const file = await eventually('the sandbox', async () => readWhenTaken(program, options.dataDir));
+      return new SandboxProcess(program, file);
+    } catch (error) {
+      await program.kill('SIGKILL');
+      throw error;
+    }
   }
 
   /** All that it has printed. */
@@ -66,6 +67,7 @@ export function sandboxArguments({ dataDir, portBase, reset }: Omit<SandboxProce
 /** Null while it starts. Once it speaks it has the directory, and what a killed one left must be gone. */
 function readWhenTaken(program: Program, dataDir: string): SandboxFile | null {
   const file = sandboxFile(dataDir);
+  if (program.child.exitCode !== null) throw new Error(`The sandbox ended: ${program.stderr}`);
   if (program.stdout === '' || !fs.existsSync(file)) return null;
   return JSON.parse(fs.readFileSync(file, 'utf8')) as SandboxFile;
 }

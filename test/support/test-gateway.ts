@@ -91,6 +91,7 @@ export class TestGateway {
         registry: world.registry,
         cacheSeconds: 1,
         negativeCacheSeconds: 1,
+        balanceCacheSeconds: 1,
         allowPrivateFetch: true,
       },
       names: { root: ROOT, aliasRegistry: world.aliasRegistry },
@@ -157,7 +158,7 @@ export class TestGateway {
 const newWallet = () => toHex(randomBytes(32));
 
 /** An account of the suite's own, so that suites on one chain do not count each other's transactions. */
-async function fundedDeployer(): Promise<Deployer> {
+export async function fundedDeployer(): Promise<Deployer> {
   const rpcUrl = process.env['TEST_RPC_URL']!;
   const deployer = connectDeployer({ rpcUrl, chainId: Number(process.env['TEST_CHAIN_ID']), privateKey: newWallet() });
   const body = {

@@ -112,12 +112,13 @@ const UP = [
   `CREATE TABLE ghost (
     ${address('address')} PRIMARY KEY,
     network text NOT NULL,
-    name_key bytea NOT NULL UNIQUE,
+    name_key bytea NOT NULL,
     sealed_foreign_address bytea NOT NULL,
     key_version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
     used_at timestamptz
   )`,
+  `CREATE INDEX ghost_name ON ghost (name_key)`, // not unique: ON CONFLICT watches one index, and two would race
   `CREATE TABLE conversation (
     id uuid PRIMARY KEY,
     ${address('identity')},
