@@ -1,4 +1,5 @@
-// Compiles src/naming/contracts/*.sol into the committed artifacts beside them: `node scripts/build-contracts.mjs`.
+// Compiles our contracts, and those of the tests, into the committed artifacts beside them:
+// `node scripts/build-contracts.mjs`.
 // A script of its own, because solc installs a process-wide rejection handler that throws.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -6,8 +7,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import solc from 'solc';
 
-const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', 'src', 'naming', 'contracts');
-const artifacts = path.join(folder, 'artifacts');
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+const FOLDERS = ['src/naming/contracts', 'test/support/contracts'];
 
 function compile(sources) {
   const input = {
@@ -23,17 +24,21 @@ function compile(sources) {
   return JSON.parse(solc.compile(JSON.stringify(input)));
 }
 
-const files = fs.readdirSync(folder).filter((file) => file.endsWith('.sol'));
-const sources = Object.fromEntries(files.map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8')]));
-const { errors = [], contracts } = compile(sources);
-for (const error of errors) process.stderr.write(error.formattedMessage);
-if (errors.length > 0) process.exit(1);
+function build(folder) {
+  const files = fs.readdirSync(folder).filter((file) => file.endsWith('.sol'));
+  const sources = Object.fromEntries(files.map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8')]));
+  const { errors = [], contracts } = compile(sources);
+  for (const error of errors) process.stderr.write(error.formattedMessage);
+  if (errors.length > 0) process.exit(1);
 
-fs.mkdirSync(artifacts, { recursive: true });
-for (const file of files) {
-  const name = path.basename(file, '.sol');
-  const { abi, evm } = contracts[file][name];
-  const sourceHash = createHash('sha256').update(sources[file]).digest('hex');
-  const artifact = { abi, bytecode: `0x${evm.bytecode.object}`, sourceHash };
-  fs.writeFileSync(path.join(artifacts, `${name}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
+  fs.mkdirSync(path.join(folder, 'artifacts'), { recursive: true });
+  for (const file of files) {
+    const name = path.basename(file, '.sol');
+    const { abi, evm } = contracts[file][name];
+    const sourceHash = createHash('sha256').update(sources[file]).digest('hex');
+    const artifact = { abi, bytecode: `0x${evm.bytecode.object}`, sourceHash };
+    fs.writeFileSync(path.join(folder, 'artifacts', `${name}.json`), `${JSON.stringify(artifact, null, 2)}\n`);
+  }
 }
+
+for (const folder of FOLDERS) build(path.join(root, folder));

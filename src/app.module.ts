@@ -9,6 +9,7 @@ import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
+import { SocketModule } from './delivery/socket/socket.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AdapterRegistry } from './gateway/adapters.js';
 import { GatewayModule } from './gateway/gateway.module.js';
@@ -100,6 +101,7 @@ export class AppModule {
         StorageModule,
         NamingModule,
         DeliveryModule,
+        SocketModule,
         NetworksModule.forRoot(runtime),
         GatewayModule,
       ],

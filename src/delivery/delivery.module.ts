@@ -5,29 +5,48 @@ import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
 import { BoundedCache } from '../naming/bounded-cache.js';
+import { ChainAccount } from '../naming/chain-account.js';
 import { NameService } from '../naming/name-service.js';
+import { OwnerCheck } from '../naming/owner-check.js';
 import { ProfileResolver } from '../naming/profile-resolver.js';
 import { safeFetch } from '../naming/safe-fetch.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { fromUtf8 } from '../protocol/encoding/utf8.js';
+import type { ProfileExtension } from '../protocol/profile/extension.js';
 import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
+import { ChallengeStore } from './access/challenge.store.js';
+import { DeviceStore } from './access/device.store.js';
 import { LoginService } from './access/login.service.js';
+import { MessageAccess } from './access/message-access.js';
+import { PageCursors } from './access/page-cursor.js';
 import { AccountService } from './accounts/account.service.js';
 import { AccountController } from './api/account.controller.js';
+import { LegacyLoginController } from './api/legacy.controller.js';
+import { MessagesController } from './api/messages.controller.js';
 import { RpcController } from './api/rpc.controller.js';
+import { SpamController } from './api/spam.controller.js';
 import { DeliveryServiceClient, type PostJson } from './forwarding/delivery-service-client.js';
 import { ForwardingService } from './forwarding/forwarding.service.js';
+import { ReceiverTerms } from './forwarding/receiver-terms.js';
+import { Limits } from './limits/limits.js';
+import { MailboxQuota } from './limits/mailbox-quota.js';
 import { MailboxStore } from './mailbox/mailbox.store.js';
 import { OwnService } from './own-service.js';
 import { DeliveryServiceInfo } from './properties.js';
+import { DeliveryRetention } from './retention/delivery-retention.js';
 import { ServiceRecords } from './service-records.js';
+import { SpamRulesStore } from './spam/rules.store.js';
+import { SpamGuard } from './spam/spam-guard.js';
 import { Parties } from './submission/parties.js';
 import { SubmissionService } from './submission/submission.service.js';
 
 const FORWARD_TIMEOUT_MS = 20_000;
 const SIZE_LIMIT_TTL_MS = 5 * 60_000;
 const SIZE_LIMITS_KEPT = 10_000;
+const EXTENSION_TTL_MS = 5 * 60_000;
+const UNKNOWN_EXTENSION_TTL_MS = 60_000;
+const EXTENSIONS_KEPT = 10_000;
 
 const nameOf = ({ name }: OwnService) => name;
 
@@ -44,11 +63,26 @@ function sizeLimitCache(clock: Clock) {
   return new BoundedCache({ clock, maxEntries: SIZE_LIMITS_KEPT, ttlMs });
 }
 
+/** One that says nothing is left in peace for a while: it is asked for every message. */
+function extensionCache(clock: Clock) {
+  const ttlMs = (extension: ProfileExtension | null) => (extension ? EXTENSION_TTL_MS : UNKNOWN_EXTENSION_TTL_MS);
+  return new BoundedCache({ clock, maxEntries: EXTENSIONS_KEPT, ttlMs });
+}
+
+const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
+  provide: Store,
+  inject: [Sealer],
+  useFactory: (sealer: Sealer) => new Store(sealer),
+});
+
 @Global()
 @Module({
-  controllers: [RpcController, AccountController],
+  controllers: [RpcController, AccountController, MessagesController, LegacyLoginController, SpamController],
   providers: [
-    { provide: MailboxStore, inject: [Sealer], useFactory: (sealer: Sealer) => new MailboxStore(sealer) },
+    sealed(MailboxStore),
+    sealed(ChallengeStore),
+    sealed(DeviceStore),
+    sealed(PageCursors),
     {
       provide: OwnService,
       inject: [CRYPTO, SECRETS, SETTINGS],
@@ -59,8 +93,44 @@ function sizeLimitCache(clock: Clock) {
       crypto: CRYPTO,
       db: Database,
       names: NameService,
+      owners: OwnerCheck,
       ownName: [OwnService, nameOf],
       signUp: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.signUp],
+    }),
+    sealed(SpamRulesStore),
+    fromParts(SpamGuard, {
+      clock: CLOCK,
+      db: Database,
+      store: SpamRulesStore,
+      names: NameService,
+      facts: ChainAccount,
+    }),
+    fromParts(Limits, {
+      db: Database,
+      sealer: Sealer,
+      clock: CLOCK,
+      rates: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.limits],
+    }),
+    fromParts(MailboxQuota, {
+      clock: CLOCK,
+      mailbox: MailboxStore,
+      quota: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.quota],
+    }),
+    fromParts(MessageAccess, {
+      crypto: CRYPTO,
+      db: Database,
+      mailbox: MailboxStore,
+      devices: DeviceStore,
+      cursors: PageCursors,
+      quota: MailboxQuota,
+      deviceCursors: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.deviceCursors],
+    }),
+    fromParts(DeliveryRetention, {
+      db: Database,
+      mailbox: MailboxStore,
+      challenges: ChallengeStore,
+      devices: DeviceStore,
+      messageTtlDays: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.messageTtlDays],
     }),
     fromParts(Parties, { crypto: CRYPTO, names: NameService, accounts: AccountService }),
     fromParts(SubmissionService, {
@@ -71,6 +141,9 @@ function sizeLimitCache(clock: Clock) {
       sealer: Sealer,
       keys: [OwnService, ({ keys }: OwnService) => keys],
       parties: Parties,
+      limits: Limits,
+      quota: MailboxQuota,
+      spam: SpamGuard,
       mailbox: MailboxStore,
       sizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
       log: EVENT_LOG,
@@ -80,7 +153,7 @@ function sizeLimitCache(clock: Clock) {
       random: RANDOM,
       clock: CLOCK,
       db: Database,
-      sealer: Sealer,
+      challenges: ChallengeStore,
       names: NameService,
       accounts: AccountService,
       ownName: [OwnService, nameOf],
@@ -91,6 +164,17 @@ function sizeLimitCache(clock: Clock) {
     fromParts(DeliveryServiceInfo, {
       settings: [SETTINGS, ({ deliveryService }: Settings) => deliveryService],
       parties: Parties,
+      spam: SpamGuard,
+    }),
+    {
+      provide: DeliveryServiceClient,
+      inject: [SETTINGS],
+      useFactory: ({ ens }: Settings) => new DeliveryServiceClient(postJson(ens.allowPrivateFetch)),
+    },
+    fromParts(ReceiverTerms, {
+      client: DeliveryServiceClient,
+      facts: ChainAccount,
+      extensions: [CLOCK, extensionCache],
     }),
     fromParts(ForwardingService, {
       crypto: CRYPTO,
@@ -99,12 +183,22 @@ function sizeLimitCache(clock: Clock) {
       ownSizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
       submissions: SubmissionService,
       profiles: ProfileResolver,
-      client: [SETTINGS, ({ ens }: Settings) => new DeliveryServiceClient(postJson(ens.allowPrivateFetch))],
+      client: DeliveryServiceClient,
+      terms: ReceiverTerms,
       sizeLimits: [CLOCK, sizeLimitCache],
     }),
     fromParts(ServiceRecords, { crypto: CRYPTO, own: OwnService }),
   ],
-  exports: [OwnService, AccountService, Parties, SubmissionService, ForwardingService, MailboxStore, LoginService],
+  exports: [
+    OwnService,
+    AccountService,
+    Parties,
+    SubmissionService,
+    ForwardingService,
+    MailboxStore,
+    LoginService,
+    DeliveryRetention,
+  ],
 })
 export class DeliveryModule implements OnModuleInit {
   constructor(

@@ -42,6 +42,15 @@ export class SignUpRefusedError extends GatewayError {
   }
 }
 
+/** The profile is one that its owner has replaced. Anybody who saw it could hand it in again. */
+export class ProfileReplacedError extends GatewayError {
+  constructor() {
+    const message =
+      'This profile was replaced by a newer one. To return to it, publish it under the primary name of its address first.';
+    super({ code: 'PROFILE_REPLACED', kind: 'forbidden', message });
+  }
+}
+
 /** A challenge was answered wrongly; `message` is read by clients, some of it is protocol. */
 export class LoginFailedError extends GatewayError {
   constructor({ reason }: { reason: string }) {

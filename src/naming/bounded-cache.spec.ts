@@ -50,6 +50,18 @@ describe('BoundedCache', () => {
     await expect(cache.get('k', giving('new'))).resolves.toBe('new');
   });
 
+  it('forgets at once, also what is still being loaded', async () => {
+    await cache.get('k', giving('old'));
+    cache.forget('k');
+    let finish!: (value: string) => void;
+    const old = cache.get('k', () => new Promise<string>((resolve) => (finish = resolve)));
+    cache.forget('k');
+    await expect(cache.get('k', giving('new'))).resolves.toBe('new');
+    finish('old');
+    await expect(old).resolves.toBe('old');
+    await expect(cache.get('k', giving('never'))).resolves.toBe('new');
+  });
+
   it('recovers from a loader that throws at once', async () => {
     const thrower = () => {
       throw new Error('bug');

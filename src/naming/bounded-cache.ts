@@ -9,7 +9,7 @@ export interface BoundedCacheOptions<V> {
 
 interface Entry<V> {
   readonly value: V;
-  readonly expiresAt: number;
+  readonly loadedAt: number;
 }
 
 /**
@@ -20,18 +20,32 @@ interface Entry<V> {
 export class BoundedCache<V> {
   readonly #entries = new Map<string, Entry<V>>();
   readonly #loading = new Map<string, Promise<V>>();
+  #timesForgotten = 0;
 
   constructor(private readonly options: BoundedCacheOptions<V>) {}
 
-  /** The value of a key, loaded if there is none or its time is over. @throws what `load` throws */
-  get(key: string, load: () => Promise<V>): Promise<V> {
+  /**
+   * The value of a key, loaded if there is none or its time is over.
+   * @param maxAgeMs for a caller who has reason to doubt what is kept: older values are loaded again
+   * @throws what `load` throws
+   */
+  get(key: string, load: () => Promise<V>, maxAgeMs = Infinity): Promise<V> {
     const entry = this.#take(key);
-    if (entry) return Promise.resolve(entry.value);
+    if (entry && this.options.clock.now() - entry.loadedAt < maxAgeMs) return Promise.resolve(entry.value);
     const shared = this.#loading.get(key);
     if (shared) return shared;
-    const loading = this.#load(key, load).finally(() => this.#loading.delete(key));
+    const loading = this.#load(key, load).finally(() => {
+      if (this.#loading.get(key) === loading) this.#loading.delete(key);
+    });
     this.#loading.set(key, loading);
     return loading;
+  }
+
+  /** Neither what is kept of a key nor what is being loaded for it counts any more: whoever asks next loads it anew. */
+  forget(key: string): void {
+    this.#entries.delete(key);
+    this.#loading.delete(key);
+    this.#timesForgotten += 1;
   }
 
   /** Moves a live entry to the young end, drops an expired one. */
@@ -39,19 +53,22 @@ export class BoundedCache<V> {
     const entry = this.#entries.get(key);
     if (!entry) return null;
     this.#entries.delete(key);
-    if (this.options.clock.now() >= entry.expiresAt) return null;
+    if (this.options.clock.now() - entry.loadedAt >= this.options.ttlMs(entry.value)) return null;
     this.#entries.set(key, entry);
     return entry;
   }
 
   async #load(key: string, load: () => Promise<V>): Promise<V> {
-    const startedAt = this.options.clock.now();
+    const loadedAt = this.options.clock.now();
+    const timesForgotten = this.#timesForgotten;
     const value = await load();
-    this.#put(key, { value, expiresAt: startedAt + this.options.ttlMs(value) });
+    if (timesForgotten !== this.#timesForgotten) return value; // perhaps this key's, and the value an old one
+    this.#put(key, { value, loadedAt });
     return value;
   }
 
   #put(key: string, entry: Entry<V>): void {
+    this.#entries.delete(key);
     this.#entries.set(key, entry);
     if (this.#entries.size <= this.options.maxEntries) return;
     const [oldest] = this.#entries.keys();

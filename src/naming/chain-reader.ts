@@ -1,4 +1,5 @@
 import { dataSlice, id, isCallException, type JsonRpcProvider } from 'ethers';
+import type { EthAddress } from '../common/ids.js';
 import { NamingUnavailableError } from './errors.js';
 import { callbackOf, fetchAnswer, parseOffchainLookup, type OffchainLookup } from './offchain-lookup.js';
 import { createRpcProvider } from './rpc-provider.js';
@@ -11,6 +12,8 @@ export interface ChainReaderSettings {
   readonly timeoutMs: number;
   /** CCIP-read services may be on private networks: for the sandbox and for tests only. */
   readonly allowPrivateFetch: boolean;
+  /** What errors say could not be looked up. Default: the name. */
+  readonly subject?: string;
 }
 
 type Outcome = { readonly returned: string } | { readonly reverted: string };
@@ -41,21 +44,37 @@ export class ChainReader {
    * @returns the returned data (`0x` where there is no contract), or null if the contract refused the call.
    * @throws NamingUnavailableError if no endpoint answered, or a CCIP-read service gave no answer that counts.
    */
-  async call(to: string, data: string): Promise<string | null> {
+  call(to: string, data: string): Promise<string | null> {
+    return this.#firstAnswer((provider) => this.#ask(provider, to, data));
+  }
+
+  /** How many transactions an account has sent, as of the latest block. @throws NamingUnavailableError */
+  nonce(account: EthAddress): Promise<number> {
+    return this.#firstAnswer((provider) => provider.getTransactionCount(account));
+  }
+
+  /** The wei of an account, as of the latest block. @throws NamingUnavailableError */
+  balance(account: EthAddress): Promise<bigint> {
+    return this.#firstAnswer((provider) => provider.getBalance(account));
+  }
+
+  close(): void {
+    for (const provider of this.#providers) provider.destroy();
+  }
+
+  async #firstAnswer<T>(ask: (provider: JsonRpcProvider) => Promise<T>): Promise<T> {
     const failures: unknown[] = [];
     for (const provider of this.#providers) {
       try {
-        return await within(this.settings.timeoutMs, this.#ask(provider, to, data));
+        return await within(this.settings.timeoutMs, ask(provider));
       } catch (error) {
         if (error instanceof NamingUnavailableError) throw error;
         failures.push(error);
       }
     }
-    throw unavailable('no Ethereum node answered', new AggregateError(failures));
-  }
-
-  close(): void {
-    for (const provider of this.#providers) provider.destroy();
+    const { subject = 'The name' } = this.settings;
+    const cause = new AggregateError(failures);
+    throw new NamingUnavailableError({ subject, reason: 'no Ethereum node answered', cause });
   }
 
   async #ask(provider: JsonRpcProvider, to: string, data: string): Promise<string | null> {
@@ -119,8 +138,8 @@ function refusedAnswer(revertData: string): null {
   throw unavailable('its resolver contract refused the answer of the CCIP-read service');
 }
 
-function unavailable(reason: string, cause?: unknown): NamingUnavailableError {
-  return new NamingUnavailableError({ subject: 'The name', reason, cause });
+function unavailable(reason: string): NamingUnavailableError {
+  return new NamingUnavailableError({ subject: 'The name', reason });
 }
 
 async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {

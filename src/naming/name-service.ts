@@ -83,11 +83,12 @@ export class NameService {
 
   /**
    * The dm3 profile of a name, its owner's signature checked.
+   * @param maxAgeMs for a caller who has reason to doubt what is known: what is older is looked up again
    * @throws NameNotFoundError, ProfileNotFoundError, ProfileInvalidError; NamingUnavailableError
    */
-  async userProfile(name: EnsName): Promise<ResolvedProfile> {
+  async userProfile(name: EnsName, maxAgeMs?: number): Promise<ResolvedProfile> {
     const local = await this.localRecords(name);
-    if (!local) return this.parts.profiles.userProfile(name);
+    if (!local) return this.parts.profiles.userProfile(name, maxAgeMs);
     const record = local.texts[USER_PROFILE_RECORD];
     if (record === undefined) throw new ProfileNotFoundError({ name });
     const parsed = parseRecord(record);

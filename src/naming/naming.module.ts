@@ -1,6 +1,7 @@
 import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { EthAddress } from '../common/ids.js';
+import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, SECRETS, SETTINGS } from '../config/tokens.js';
@@ -14,9 +15,12 @@ import { TopLevelDirectory } from './alias/top-level-directory.js';
 import { CcipReadController } from './ccip-read/ccip-read.controller.js';
 import { CcipReadService } from './ccip-read/ccip-read.service.js';
 import { AnswerSigner } from './ccip-read/signer.js';
+import { ChainAccount } from './chain-account.js';
+import { ChainReader } from './chain-reader.js';
 import { EnsClient } from './ens-client.js';
 import { normaliseName } from './ens-name.js';
 import { NameService } from './name-service.js';
+import { OwnerCheck } from './owner-check.js';
 import { ProfileResolver } from './profile-resolver.js';
 
 /** The key that signs CCIP-read answers; the resolver contract must know its address. */
@@ -47,12 +51,25 @@ const timesOf = ({ ens }: Settings) => ({
         new EnsClient({ ...chainOf(settings), registry: settings.ens.registry as EthAddress }),
     },
     {
+      provide: ChainAccount,
+      inject: [SETTINGS, CLOCK],
+      useFactory: (settings: Settings, clock: Clock) =>
+        new ChainAccount({ ...chainOf(settings), clock, ttlMs: settings.ens.balanceCacheSeconds * 1_000 }),
+    },
+    {
+      provide: ChainReader,
+      inject: [SETTINGS],
+      useFactory: (settings: Settings) => new ChainReader(chainOf(settings)),
+    },
+    fromParts(OwnerCheck, { crypto: CRYPTO, chain: ChainReader }),
+    {
       provide: ProfileResolver,
-      inject: [EnsClient, CRYPTO, CLOCK, SETTINGS],
-      useFactory: (ens: EnsClient, crypto: CryptoProvider, clock: Clock, settings: Settings) =>
+      inject: [EnsClient, CRYPTO, OwnerCheck, CLOCK, SETTINGS],
+      useFactory: (ens: EnsClient, crypto: CryptoProvider, owners: OwnerCheck, clock: Clock, settings: Settings) =>
         new ProfileResolver({
           ens,
           crypto,
+          owners,
           clock,
           acceptBareProfiles: settings.ens.acceptBareProfiles,
           ipfsGateway: `${settings.ens.ipfsGateway}/ipfs/`,
@@ -110,12 +127,14 @@ const timesOf = ({ ens }: Settings) => ({
         }),
     },
   ],
-  exports: [EnsClient, ProfileResolver, AliasNames, TopLevelDirectory, NameService],
+  exports: [EnsClient, ChainAccount, OwnerCheck, ProfileResolver, AliasNames, TopLevelDirectory, NameService],
 })
 export class NamingModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly directory: TopLevelDirectory,
     private readonly ens: EnsClient,
+    private readonly accounts: ChainAccount,
+    private readonly contracts: ChainReader,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -125,5 +144,7 @@ export class NamingModule implements OnModuleInit, OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.directory.stop();
     this.ens.close();
+    this.accounts.close();
+    this.contracts.close();
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { keyOwners } from '../../test/support/memory-ens.js';
 import { sendJson, startHttpServer, type TestServer } from '../../test/support/http-server.js';
 import { parseEthAddress } from '../common/ids.js';
 import { createNobleProvider } from '../protocol/crypto/noble.js';
@@ -44,6 +45,7 @@ function newResolver(changes: Partial<ProfileResolverOptions> = {}): ProfileReso
   return new ProfileResolver({
     ens,
     crypto: createNobleProvider(),
+    owners: keyOwners,
     clock: { now: () => now },
     acceptBareProfiles: false,
     ipfsGateway: `${server.url}/ipfs/`,
@@ -197,6 +199,27 @@ describe('what ProfileResolver remembers', () => {
     expect(lookUps()).toBe(1);
     now = 60_000;
     await expect(resolver.userProfile(ALICE)).resolves.toMatchObject({ name: ALICE });
+  });
+
+  it('looks again for whom what it knows is too old, and believes the answer', async () => {
+    await resolver.userProfile(ALICE);
+    now = 2_000;
+    await resolver.userProfile(ALICE, 3_000);
+    expect(lookUps()).toBe(1);
+    await resolver.userProfile(ALICE, 2_000);
+    expect(lookUps()).toBe(2);
+    now = 3_999;
+    await resolver.userProfile(ALICE, 2_000);
+    expect(lookUps()).toBe(2);
+  });
+
+  it('goes on believing what it knew if looking again fails', async () => {
+    await resolver.userProfile(ALICE);
+    now = 1_000;
+    ens.text.mockRejectedValueOnce(new NamingUnavailableError({ subject: 'The name', reason: 'the node is down' }));
+    await expect(resolver.userProfile(ALICE, 1_000)).rejects.toMatchObject(unavailable);
+    await expect(resolver.userProfile(ALICE)).resolves.toMatchObject({ name: ALICE });
+    expect(lookUps()).toBe(2);
   });
 
   it('keeps no failed look-up, and lets none prolong what it knew', async () => {

@@ -13,15 +13,11 @@ import {
   USER_PROFILE_RECORD,
   type ProfileRecord,
 } from '../protocol/profile/record.js';
-import {
-  isSignedBy,
-  parseUserProfile,
-  type SignedUserProfile,
-  type UserProfile,
-} from '../protocol/profile/user-profile.js';
+import { parseUserProfile, type SignedUserProfile, type UserProfile } from '../protocol/profile/user-profile.js';
 import { BoundedCache } from './bounded-cache.js';
 import type { EnsClient } from './ens-client.js';
 import { NameNotFoundError, NamingUnavailableError, ProfileInvalidError, ProfileNotFoundError } from './errors.js';
+import type { OwnerCheck } from './owner-check.js';
 import { safeFetch } from './safe-fetch.js';
 
 export interface ResolvedProfile {
@@ -46,6 +42,7 @@ export interface ResolvedDeliveryService {
 export interface ProfileResolverOptions {
   readonly ens: Pick<EnsClient, 'resolveAddress' | 'text'>;
   readonly crypto: CryptoProvider;
+  readonly owners: Pick<OwnerCheck, 'isSignedBy'>;
   readonly clock: Clock;
   /** Takes profiles that nobody signed, as the text of the specification describes them. */
   readonly acceptBareProfiles: boolean;
@@ -84,10 +81,11 @@ export class ProfileResolver {
   /**
    * The profile of a user, its owner's signature checked. A key or delivery service that was changed is seen after
    * five minutes at the latest (setting).
+   * @param maxAgeMs for a caller who has reason to doubt what is known: what is older is looked up again
    * @throws NameNotFoundError, ProfileNotFoundError, ProfileInvalidError; NamingUnavailableError (retry)
    */
-  userProfile(name: EnsName): Promise<ResolvedProfile> {
-    return cached(this.#users, name, () => this.#lookUpUser(name));
+  userProfile(name: EnsName, maxAgeMs?: number): Promise<ResolvedProfile> {
+    return cached(this.#users, name, () => this.#lookUpUser(name), maxAgeMs);
   }
 
   /**
@@ -105,7 +103,7 @@ export class ProfileResolver {
     if (text === null) throw new ProfileNotFoundError({ name });
     return this.#using(name, USER_PROFILE_RECORD, async () => {
       const parsed = parseUserProfile(await this.#document(text));
-      return { name, address, ...parsed, ownerVerified: this.#checkOwner(name, address, parsed.signed) };
+      return { name, address, ...parsed, ownerVerified: await this.#checkOwner(name, address, parsed.signed) };
     });
   }
 
@@ -119,8 +117,8 @@ export class ProfileResolver {
   }
 
   /** @returns whether the owner signed; only a bare profile may lack that, and only by setting. */
-  #checkOwner(name: EnsName, address: EthAddress, signed: SignedUserProfile | null): boolean {
-    if (signed !== null && isSignedBy(this.options.crypto, signed, address)) return true;
+  async #checkOwner(name: EnsName, address: EthAddress, signed: SignedUserProfile | null): Promise<boolean> {
+    if (signed !== null && (await this.options.owners.isSignedBy(signed, address))) return true;
     if (signed === null && this.options.acceptBareProfiles) return false;
     const reason = signed === null ? 'nobody signed it' : 'its signature is not by the address of the name';
     throw new ProfileInvalidError({ name, record: USER_PROFILE_RECORD, reason });
@@ -190,8 +188,13 @@ function newCache<T>(options: ProfileResolverOptions): BoundedCache<Outcome<T>> 
   });
 }
 
-async function cached<T>(cache: BoundedCache<Outcome<T>>, name: EnsName, lookUp: () => Promise<T>): Promise<T> {
-  const outcome = await cache.get(name, () => settle(lookUp));
+async function cached<T>(
+  cache: BoundedCache<Outcome<T>>,
+  name: EnsName,
+  lookUp: () => Promise<T>,
+  maxAgeMs?: number,
+): Promise<T> {
+  const outcome = await cache.get(name, () => settle(lookUp), maxAgeMs);
   if ('refusal' in outcome) throw outcome.refusal;
   return outcome.value;
 }

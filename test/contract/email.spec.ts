@@ -38,7 +38,7 @@ class AliceServer {
       if (this.mood === 'lose') return void this.#hangUp(session.id);
       callback(REPLIES[this.mood]?.() ?? null);
     },
-    onData: (stream, _, callback) => void this.#take(stream).then(() => callback()),
+    onData: (stream, _, callback) => void this.#take(stream, callback),
   });
 
   async start(): Promise<void> {
@@ -60,12 +60,13 @@ class AliceServer {
     return new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #take(stream: NodeJS.ReadableStream): Promise<void> {
+  async #take(stream: NodeJS.ReadableStream, callback: () => void): Promise<void> {
     const raw = await buffer(stream);
     this.stalled += 1;
     while (this.mood === 'stall') await once(this.#changes, 'change');
     this.stalled -= 1;
     this.arrived.push(raw);
+    callback();
   }
 
   #hangUp(id: string): void {

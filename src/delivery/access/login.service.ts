@@ -1,4 +1,4 @@
-import { jwtVerify, SignJWT } from 'jose';
+import { jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import type { Clock } from '../../common/clock.js';
 import type { EnsName, EthAddress } from '../../common/ids.js';
 import { NameNotFoundError } from '../../naming/errors.js';
@@ -7,20 +7,22 @@ import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider
 import { fromBase64 } from '../../protocol/encoding/base64.js';
 import { toUtf8 } from '../../protocol/encoding/utf8.js';
 import type { Database } from '../../storage/database.js';
-import type { Sealer } from '../../storage/sealer.js';
 import type { AccountService } from '../accounts/account.service.js';
 import { LoginFailedError, SessionRequiredError } from '../errors.js';
-import { challengeStore } from './challenge.store.js';
+import type { ChallengeStore } from './challenge.store.js';
 
 /** Clients react to exactly this text: they hand in their profile again and retry. */
 const SIGNATURE_INVALID = 'Signature invalid';
+/** How long after a name was looked up because of a wrong signature another one is simply wrong. */
+const DOUBT_AGAIN_MS = 3_000;
+const MAX_DOUBTED = 10_000;
 
 interface Parts {
   readonly crypto: CryptoProvider;
   readonly random: RandomBytes;
   readonly clock: Clock;
   readonly db: Database;
-  readonly sealer: Sealer;
+  readonly challenges: ChallengeStore;
   readonly names: NameService;
   readonly accounts: AccountService;
   readonly ownName: EnsName;
@@ -30,8 +32,18 @@ interface Parts {
   readonly sessionSeconds: number;
 }
 
+/** Whom somebody may act for who has logged in, and until when. */
+export interface Session {
+  readonly address: EthAddress;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /** Login by challenge (dm3 delivery service REST): proves the signing key of the published profile. */
 export class LoginService {
+  /** When names were last looked up because of a wrong signature. */
+  readonly #doubted = new Map<EnsName, number>();
+
   constructor(private readonly parts: Parts) {}
 
   /**
@@ -42,7 +54,7 @@ export class LoginService {
     const { db, random, challengeSeconds } = this.parts;
     await this.#accountOf(name);
     const challenge = `${this.parts.ownName}:${Buffer.from(random(32)).toString('base64url')}`;
-    await challengeStore.add(db, this.#challengeKey(name, challenge), challengeSeconds);
+    await this.parts.challenges.add(db, name, challenge, challengeSeconds);
     return challenge;
   }
 
@@ -52,22 +64,30 @@ export class LoginService {
    * @throws LoginFailedError, NameNotFoundError; NamingUnavailableError
    */
   async login(name: EnsName, challenge: string, signature: string): Promise<string> {
-    const { crypto, db, accounts } = this.parts;
     const address = await this.#accountOf(name);
-    const { keys } = await accounts.profileOf(name, address);
-    if (!(await challengeStore.take(db, this.#challengeKey(name, challenge)))) {
-      throw new LoginFailedError({ reason: 'The challenge is unknown, used or expired; ask for a new one.' });
-    }
-    if (!crypto.verify(keys.signing, toUtf8(challenge), signatureBytes(signature))) {
-      throw new LoginFailedError({ reason: SIGNATURE_INVALID });
-    }
-    return this.issueToken(name);
+    await this.#use(name, challenge);
+    await this.#checkSignature(name, address, challenge, signature);
+    return this.issueToken(name, address);
+  }
+
+  /**
+   * The same for clients that do not say which challenge they signed: the last one their name was given. It is used up
+   * only by the right signature, since anybody may send a wrong one.
+   * @throws LoginFailedError, NameNotFoundError; NamingUnavailableError
+   */
+  async answerLatest(name: EnsName, signature: string): Promise<string> {
+    const address = await this.#accountOf(name);
+    const challenge = await this.parts.challenges.latest(this.parts.db, name);
+    if (challenge === null) throw new LoginFailedError({ reason: 'There is no challenge to answer; ask for one.' });
+    await this.#checkSignature(name, address, challenge, signature);
+    await this.#use(name, challenge);
+    return this.issueToken(name, address);
   }
 
   /** A session for a name whose owner has just proved himself. */
-  async issueToken(name: EnsName): Promise<string> {
+  async issueToken(name: EnsName, address: EthAddress): Promise<string> {
     const now = Math.floor(this.parts.clock.now() / 1000);
-    return new SignJWT({ account: name })
+    return new SignJWT({ account: name, address })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuedAt(now)
       .setNotBefore(now)
@@ -76,20 +96,33 @@ export class LoginService {
   }
 
   /**
-   * The address a request may act for: its token must name the same account as its path.
+   * The address a request may act for: its token must be of the account that the name in its path stands for.
    * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
    */
   async authorise(name: EnsName, authorization: string | undefined): Promise<EthAddress> {
     const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-    if (!token || (await this.#accountIn(token)) !== name) throw new SessionRequiredError();
-    return this.#accountOf(name);
+    return (await this.session(name, token ?? '')).address;
   }
 
-  async #accountIn(token: string): Promise<unknown> {
+  /**
+   * The session a token stands for, which must be of this name's account. Any name of the account will do, and none
+   * that has since moved to somebody else.
+   * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
+   */
+  async session(name: EnsName, token: string): Promise<Session> {
+    const claims = await this.#claimsOf(token);
+    if (!claims) throw new SessionRequiredError();
+    const address = await this.#accountOf(name);
+    if (claims['address'] !== address) throw new SessionRequiredError();
+    return { address, expiresAt: claims.exp! * 1_000 };
+  }
+
+  /** Null unless we issued the token and it is still good. */
+  async #claimsOf(token: string): Promise<JWTPayload | null> {
     const currentDate = new Date(this.parts.clock.now());
+    const checks = { algorithms: ['HS256'], requiredClaims: ['exp'], currentDate };
     try {
-      const { payload } = await jwtVerify(token, this.parts.tokenSecret, { algorithms: ['HS256'], currentDate });
-      return payload['account'];
+      return (await jwtVerify(token, this.parts.tokenSecret, checks)).payload;
     } catch {
       return null;
     }
@@ -101,8 +134,30 @@ export class LoginService {
     return address;
   }
 
-  #challengeKey(name: EnsName, challenge: string): Buffer {
-    return this.parts.sealer.keyedHash('login challenge', this.parts.ownName, name, challenge);
+  async #use(name: EnsName, challenge: string): Promise<void> {
+    if (await this.parts.challenges.take(this.parts.db, name, challenge)) return;
+    throw new LoginFailedError({ reason: 'The challenge is unknown, used or expired; ask for a new one.' });
+  }
+
+  /** A key that was changed a moment ago counts at once: what is known of the profile is doubted first. */
+  async #checkSignature(name: EnsName, address: EthAddress, challenge: string, signature: string): Promise<void> {
+    const isSigned = async (maxAgeMs?: number): Promise<boolean> => {
+      const { keys } = await this.parts.accounts.profileOf(name, address, maxAgeMs);
+      return this.parts.crypto.verify(keys.signing, toUtf8(challenge), signatureBytes(signature));
+    };
+    if (await isSigned()) return;
+    if (this.#mayDoubt(name) && (await isSigned(0))) return;
+    throw new LoginFailedError({ reason: SIGNATURE_INVALID });
+  }
+
+  /** True now and then only: anybody may fail to log in as anybody, and each look-up costs a few calls to the chain. */
+  #mayDoubt(name: EnsName): boolean {
+    const now = this.parts.clock.now();
+    if (now - (this.#doubted.get(name) ?? -Infinity) < DOUBT_AGAIN_MS) return false;
+    this.#doubted.delete(name);
+    this.#doubted.set(name, now);
+    if (this.#doubted.size > MAX_DOUBTED) this.#doubted.delete(this.#doubted.keys().next().value!);
+    return true;
   }
 }
 

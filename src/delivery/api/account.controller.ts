@@ -1,43 +1,34 @@
-import { Body, Controller, Get, Header, Headers, HttpCode, Param, Post, UseFilters } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import type { EnsName, Hash } from '../../common/ids.js';
+import type { EnsName } from '../../common/ids.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import { NameService } from '../../naming/name-service.js';
-import { Database } from '../../storage/database.js';
 import { AccountService } from '../accounts/account.service.js';
 import { LoginService } from '../access/login.service.js';
-import { MailboxStore } from '../mailbox/mailbox.store.js';
+import { ClientLimitGuard } from './client-limit.guard.js';
 import { RestErrorFilter } from './errors.js';
 import { parseBody } from './parse-body.js';
-
-/** Per contact conversation and for the whole mailbox: what clients expect to get in one call. */
-const PAGE = 1_000;
 
 /** Challenges and tokens are answered as JSON strings. */
 const JSON_TEXT = Header('content-type', 'application/json; charset=utf-8');
 
-const loginBody = z.strictObject({ challenge: z.string().max(1_000), signature: z.string().max(200) });
-
-/** `messageHash` may be either hash; the contact's name is no part of the match, since clients acknowledge for all. */
-const acknowledgementBody = z.object({
-  acknowledgements: z
-    .array(z.object({ messageHash: z.string().regex(/^0x[0-9a-fA-F]{64}$/) }))
-    .max(10_000)
-    .describe('what the client has read'),
+/** Clients of the older generation leave the challenge away: they mean the last one they were given. */
+export const loginBody = z.strictObject({
+  challenge: z.string().max(1_000).optional(),
+  signature: z.string().max(200),
 });
 
-/** The delivery service's REST calls of dm3 clients: profile, login, incoming messages, acknowledgements. */
+/** The delivery service's REST calls of dm3 clients before they read messages: profile and login. */
 @ApiTags('dm3 delivery service')
 @UseFilters(RestErrorFilter)
+@UseGuards(ClientLimitGuard)
 @Controller('ds')
 export class AccountController {
   constructor(
-    private readonly db: Database,
     private readonly names: NameService,
     private readonly accounts: AccountService,
     private readonly logins: LoginService,
-    private readonly mailbox: MailboxStore,
   ) {}
 
   @Get('profile/:name')
@@ -54,8 +45,8 @@ export class AccountController {
   @HttpCode(200)
   async submitProfile(@Param('name') name: string, @Body() body: unknown): Promise<string> {
     const ensName = this.#name(name);
-    await this.accounts.submitProfile(ensName, body);
-    return JSON.stringify(await this.logins.issueToken(ensName));
+    const address = await this.accounts.submitProfile(ensName, body);
+    return JSON.stringify(await this.logins.issueToken(ensName, address));
   }
 
   @Get('auth/:name')
@@ -69,40 +60,8 @@ export class AccountController {
   @HttpCode(200)
   async login(@Param('name') name: string, @Body() body: unknown): Promise<string> {
     const { challenge, signature } = parseBody(loginBody, body);
-    return JSON.stringify(await this.logins.login(this.#name(name), challenge, signature));
-  }
-
-  @Get('delivery/messages/incoming/:name')
-  async incoming(@Param('name') name: string, @Headers('authorization') token?: string): Promise<object[]> {
-    const address = await this.logins.authorise(this.#name(name), token);
-    return this.mailbox.list(this.db, address, PAGE);
-  }
-
-  @Get('delivery/messages/:name/contact/:contact')
-  async fromContact(
-    @Param('name') name: string,
-    @Param('contact') contact: string,
-    @Headers('authorization') token?: string,
-  ): Promise<object[]> {
-    const address = await this.logins.authorise(this.#name(name), token);
-    const sender = await this.names.resolveAddress(this.#name(contact));
-    return sender ? this.mailbox.listFrom(this.db, address, sender, PAGE) : [];
-  }
-
-  @Post('delivery/messages/:name/syncAcknowledgements')
-  @HttpCode(200)
-  async acknowledge(
-    @Param('name') name: string,
-    @Body() body: unknown,
-    @Headers('authorization') token?: string,
-  ): Promise<void> {
-    const address = await this.logins.authorise(this.#name(name), token);
-    const { acknowledgements } = parseBody(acknowledgementBody, body);
-    await this.mailbox.acknowledge(
-      this.db,
-      address,
-      acknowledgements.map(({ messageHash }) => messageHash as Hash),
-    );
+    if (challenge !== undefined) return JSON.stringify(await this.logins.login(this.#name(name), challenge, signature));
+    return JSON.stringify({ token: await this.logins.answerLatest(this.#name(name), signature) });
   }
 
   #name(name: string): EnsName {

@@ -27,12 +27,29 @@ const ANSWERS: Readonly<Record<ErrorKind, Answer>> = {
 /** Where JSON-RPC 2.0 itself has a code, or the reference service a status. */
 const EXCEPTIONS: Readonly<Record<string, Answer>> = {
   INVALID_RPC_REQUEST: { status: 400, rpcCode: RPC_ERROR.invalidRequest },
+  LOGIN_FAILED: { status: 400, rpcCode: RPC_ERROR.unauthorized },
   METHOD_UNKNOWN: { status: 405, rpcCode: RPC_ERROR.methodNotFound },
 };
 
 const answerTo = (error: GatewayError): Answer => EXCEPTIONS[error.code] ?? ANSWERS[error.kind];
 
 const UNEXPECTED = 'Something went wrong on our side; the operator has been told. Try again later.';
+
+/** A bug, not a refusal: the one who asked learns nothing of it, and the log everything. */
+export function isUnexpected(error: unknown): boolean {
+  return !(error instanceof GatewayError);
+}
+
+/** What the one who asked may read. */
+export function publicText(error: unknown): string {
+  return error instanceof GatewayError ? error.message : UNEXPECTED;
+}
+
+/** Seconds after which the same call may succeed, for the header of that name (RFC 9110 §10.2.3); null if unknown. */
+export function retryAfter(error: unknown): number | null {
+  const seconds = error instanceof GatewayError ? error.facts['retryAfterSeconds'] : undefined;
+  return typeof seconds === 'number' ? seconds : null;
+}
 
 /** JSON-RPC answer for an error: never 2xx, since clients judge by the status alone. */
 export function rpcFailure(error: unknown, id: RpcId): { status: number; body: object } {
@@ -64,5 +81,7 @@ export class RestErrorFilter implements ExceptionFilter {
 export function answerRest(error: unknown, reply: FastifyReply, log: EventLog): void {
   const { status, body } = restFailure(error);
   if (status >= 500) log.error('http.failed', { code: errorCode(error), status }, error);
+  const seconds = retryAfter(error);
+  if (seconds !== null) void reply.header('retry-after', seconds);
   void reply.status(status).send(body);
 }

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { EthAddress, Hash } from '../../common/ids.js';
 import type { ProcessedEnvelope } from '../../protocol/envelope/postmark.js';
-import type { Queryable } from '../../storage/database.js';
+import type { Queryable, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
-import { addressBytes } from '../addresses.js';
+import { addressBytes, addressFromBytes } from '../addresses.js';
 
 export interface MailboxEntry {
   readonly receiver: EthAddress;
@@ -16,13 +15,69 @@ export interface MailboxEntry {
   readonly envelope: ProcessedEnvelope;
   readonly size: number;
   /** Whether the envelope's signature could be checked against the sender's profile. */
-  readonly verdict: 'verified' | 'unverified';
+  readonly verdict: Verdict;
+  /** The time in its postmark, milliseconds since the epoch: older clients acknowledge by it. */
+  readonly postmarkedAt: number;
 }
+
+export type Verdict = 'verified' | 'unverified';
 
 interface Row {
   readonly id: string;
   readonly sealed_envelope: Buffer;
 }
+
+/** Which envelopes; without members, all. */
+export interface Selection {
+  /** Those that came before the one at this position. */
+  readonly before?: string;
+  /** Those of somebody who is known by any of these: address, or the name an unverified sender gave itself. */
+  readonly senders?: readonly string[];
+  /** Without those that this device has acknowledged. */
+  readonly unreadBy?: Uint8Array;
+}
+
+/** Some of what waits, newest first. */
+export interface Page {
+  readonly entries: readonly PageEntry[];
+  /** Whether there are older ones. */
+  readonly more: boolean;
+}
+
+export interface PageEntry {
+  /** Decimal; a later envelope has a higher one. */
+  readonly position: string;
+  readonly verdict: Verdict;
+  readonly envelope: ProcessedEnvelope;
+}
+
+/** What a client has read: hashes of either kind, or senders with the time in a postmark. */
+export interface Read {
+  readonly hashes: readonly Hash[];
+  readonly arrivals: readonly { readonly senders: readonly string[]; readonly postmarkedAt: number }[];
+}
+
+/** A row and what lies in it. */
+export interface Letter {
+  readonly id: string;
+  readonly envelope: ProcessedEnvelope;
+}
+
+/** A row and how long ago it came. */
+export interface Arrived {
+  readonly id: string;
+  readonly receiver: EthAddress;
+  readonly seconds: number;
+}
+
+interface Condition {
+  readonly where: string;
+  readonly values: readonly unknown[];
+}
+
+/** More is not opened for one answer; a single envelope is given out whatever its size. */
+const PAGE_BYTES = 64 * 1024 * 1024;
+const NEWEST = String(2n ** 63n - 1n);
 
 const place = (id: string) => ({ table: 'mailbox', column: 'sealed_envelope', row: id });
 
@@ -30,11 +85,12 @@ const place = (id: string) => ({ table: 'mailbox', column: 'sealed_envelope', ro
 export class MailboxStore {
   constructor(private readonly sealer: Sealer) {}
 
-  async add(tx: Queryable, entry: MailboxEntry): Promise<void> {
-    const id = randomUUID();
+  /** @param id UUID of the new row */
+  async add(tx: Queryable, id: string, entry: MailboxEntry): Promise<void> {
     const { receiver, messageHash } = entry;
-    const sql = `INSERT INTO mailbox (id, receiver, sender_key, message_key, encrypted_key, sealed_envelope, size, verdict)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
+    const sql = `INSERT INTO mailbox
+      (id, receiver, sender_key, message_key, encrypted_key, sealed_envelope, size, verdict, postmarked_ms)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
     const values = [
       id,
       addressBytes(receiver),
@@ -44,46 +100,125 @@ export class MailboxStore {
       this.sealer.sealJson(place(id), entry.envelope),
       entry.size,
       entry.verdict,
+      entry.postmarkedAt,
     ];
     await tx.query(sql, values, 'mailbox-add');
   }
 
-  /** Newest first, `limit` at most. */
-  async list(db: Queryable, receiver: EthAddress, limit: number): Promise<ProcessedEnvelope[]> {
-    const sql = 'SELECT id, sealed_envelope FROM mailbox WHERE receiver = $1 ORDER BY position DESC LIMIT $2';
-    return this.#open(await db.query<Row>(sql, [addressBytes(receiver), limit], 'mailbox-list'));
+  /** Newest first: `limit` envelopes at most, and fewer if they are large. */
+  async page(db: Queryable, receiver: EthAddress, limit: number, selection: Selection = {}): Promise<Page> {
+    const values: unknown[] = [addressBytes(receiver), selection.before ?? NEWEST, limit + 1, PAGE_BYTES];
+    const conditions = ['receiver = $1', 'position < $2'];
+    if (selection.senders) {
+      values.push(selection.senders.map((sender) => this.#senderKey(receiver, sender)));
+      conditions.push(`sender_key = ANY($${values.length})`);
+    }
+    if (selection.unreadBy) {
+      values.push(selection.unreadBy);
+      conditions.push(`NOT EXISTS (SELECT 1 FROM mailbox_acknowledgement AS read
+        WHERE read.envelope_id = mailbox.id AND read.device_key = $${values.length})`);
+    }
+    const sql = `SELECT id, position, verdict, CASE WHEN above < $4 THEN sealed_envelope END AS sealed_envelope FROM (
+      SELECT id, position, verdict, sealed_envelope, sum(size) OVER (ORDER BY position DESC ROWS UNBOUNDED PRECEDING) - size AS above
+      FROM mailbox WHERE ${conditions.join(' AND ')} ORDER BY position DESC LIMIT $3) AS newest`;
+    const name = `mailbox-page${selection.senders ? '-from' : ''}${selection.unreadBy ? '-unread' : ''}`;
+    const rows = await db.query<Row & Omit<PageEntry, 'envelope'>>(sql, values, name);
+    const taken = rows.slice(0, limit).filter((row) => row.sealed_envelope !== null);
+    const entries = taken.map((row) => ({ position: row.position, verdict: row.verdict, envelope: this.#open(row) }));
+    return { entries, more: taken.length < rows.length };
   }
 
-  async listFrom(db: Queryable, receiver: EthAddress, sender: EthAddress, limit: number): Promise<ProcessedEnvelope[]> {
-    const sql = `SELECT id, sealed_envelope FROM mailbox WHERE receiver = $1 AND sender_key = $2
-      ORDER BY position DESC LIMIT $3`;
-    return this.#open(await db.query<Row>(sql, [addressBytes(receiver), this.#senderKey(receiver, sender), limit]));
+  /** Those of these rows that wait for the receiver, oldest first. */
+  async waiting(db: Queryable, receiver: EthAddress, ids: readonly string[]): Promise<Letter[]> {
+    const sql = `SELECT id, sealed_envelope FROM mailbox WHERE receiver = $1 AND id = ANY($2::uuid[])
+      ORDER BY position`;
+    const rows = await db.query<Row>(sql, [addressBytes(receiver), ids], 'mailbox-waiting');
+    return rows.map((row) => ({ id: row.id, envelope: this.#open(row) }));
   }
 
-  /** Removes what the account has read. Either hash of a message will do; unknown ones are ignored. */
-  async acknowledge(db: Queryable, receiver: EthAddress, hashes: readonly Hash[]): Promise<number> {
-    const keys = hashes.map((hash) => this.#hashKey(receiver, hash));
-    const sql = `DELETE FROM mailbox WHERE receiver = $1 AND (message_key = ANY($2) OR encrypted_key = ANY($2))
-      RETURNING position`;
-    return (await db.query(sql, [addressBytes(receiver), keys])).length;
+  /** Remembers that a client of the receiver was sent these rows; they stay until they are acknowledged. */
+  async markPushed(db: Queryable, ids: readonly string[]): Promise<void> {
+    const sql = 'UPDATE mailbox SET pushed_at = now() WHERE id = ANY($1::uuid[]) AND pushed_at IS NULL';
+    await db.query(sql, [ids], 'mailbox-pushed');
+  }
+
+  /** What came for these accounts within the last `seconds`, oldest first. */
+  async arrived(db: Queryable, receivers: readonly EthAddress[], seconds: number): Promise<Arrived[]> {
+    const sql = `SELECT id, receiver, extract(epoch FROM now() - received_at)::float8 AS seconds FROM mailbox
+      WHERE receiver = ANY($1) AND received_at > now() - make_interval(secs => $2) ORDER BY position`;
+    const rows = await db.query<Omit<Arrived, 'receiver'> & { receiver: Buffer }>(sql, [
+      receivers.map(addressBytes),
+      seconds,
+    ]);
+    return rows.map(({ receiver, ...row }) => ({ ...row, receiver: addressFromBytes(receiver) }));
+  }
+
+  /** How much waits for an account. */
+  async weigh(db: Queryable, receiver: EthAddress): Promise<{ messages: number; bytes: number }> {
+    const sql = `SELECT count(*)::float8 AS messages, coalesce(sum(size), 0)::float8 AS bytes
+      FROM mailbox WHERE receiver = $1`;
+    const [row] = await db.query<{ messages: number; bytes: number }>(sql, [addressBytes(receiver)], 'mailbox-weigh');
+    return row!;
+  }
+
+  /** Removes what the account has read, and says how much that was. Either hash will do; unknown ones are ignored. */
+  async acknowledge(db: Queryable, receiver: EthAddress, read: Read): Promise<number> {
+    let removed = 0;
+    for (const { where, values } of this.#conditions(receiver, read)) {
+      removed += (await db.query(`DELETE FROM mailbox WHERE ${where} RETURNING 1`, values)).length;
+    }
+    return removed;
+  }
+
+  /** The rows that the account has read, locked until the transaction ends. */
+  async lock(tx: Tx, receiver: EthAddress, read: Read): Promise<string[]> {
+    const ids: string[] = [];
+    for (const { where, values } of this.#conditions(receiver, read)) {
+      const sql = `SELECT id FROM mailbox WHERE ${where} ORDER BY position FOR UPDATE`;
+      ids.push(...(await tx.query<{ id: string }>(sql, values)).map(({ id }) => id));
+    }
+    return ids;
   }
 
   /** Deletes at most `limit` envelopes that have waited longer than `days`. */
   async purge(db: Queryable, days: number, limit: number): Promise<number> {
     const sql = `DELETE FROM mailbox WHERE id IN (
-      SELECT id FROM mailbox WHERE received_at < now() - make_interval(days => $1) LIMIT $2) RETURNING position`;
+      SELECT id FROM mailbox WHERE received_at < now() - make_interval(days => $1) ORDER BY received_at LIMIT $2
+      FOR UPDATE SKIP LOCKED) RETURNING position`;
     return (await db.query(sql, [days, limit])).length;
   }
 
+  /** No index serves both at once. */
+  #conditions(receiver: EthAddress, { hashes, arrivals }: Read): Condition[] {
+    return [...this.#ofHashes(receiver, hashes), ...this.#ofArrivals(receiver, arrivals)];
+  }
+
+  #ofHashes(receiver: EthAddress, hashes: Read['hashes']): Condition[] {
+    if (hashes.length === 0) return [];
+    const keys = hashes.map((hash) => this.#hashKey(receiver, hash));
+    const where = 'receiver = $1 AND (message_key = ANY($2) OR encrypted_key = ANY($2))';
+    return [{ where, values: [addressBytes(receiver), keys] }];
+  }
+
+  #ofArrivals(receiver: EthAddress, arrivals: Read['arrivals']): Condition[] {
+    if (arrivals.length === 0) return [];
+    const pairs = arrivals.flatMap(({ senders, postmarkedAt }) =>
+      senders.map((sender) => [this.#senderKey(receiver, sender), postmarkedAt] as const),
+    );
+    const where = `receiver = $1 AND sender_key = ANY($2)
+      AND (sender_key, postmarked_ms) IN (SELECT * FROM unnest($2::bytea[], $3::bigint[]))`;
+    return [{ where, values: [addressBytes(receiver), pairs.map(([key]) => key), pairs.map(([, time]) => time)] }];
+  }
+
   #senderKey(receiver: EthAddress, sender: string): Buffer {
-    return this.sealer.keyedHash('mailbox sender', receiver, sender);
+    return this.sealer.keyedHash('mailbox sender', receiver, sender.toLowerCase());
   }
 
   #hashKey(receiver: EthAddress, hash: Hash): Buffer {
     return this.sealer.keyedHash('mailbox hash', receiver, hash.toLowerCase());
   }
 
-  #open(rows: readonly Row[]): ProcessedEnvelope[] {
-    return rows.map((row) => this.sealer.openJson<ProcessedEnvelope>(place(row.id), row.sealed_envelope));
+  #open({ id, sealed_envelope }: Row): ProcessedEnvelope {
+    return this.sealer.openJson<ProcessedEnvelope>(place(id), sealed_envelope);
   }
 }

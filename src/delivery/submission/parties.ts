@@ -1,6 +1,7 @@
 import { GatewayError, isRetryable } from '../../common/errors.js';
 import type { EnsName, EthAddress } from '../../common/ids.js';
 import { InvalidNameError } from '../../naming/ens-name.js';
+import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { verifyEnvelope, type Envelope } from '../../protocol/envelope/envelope.js';
@@ -54,7 +55,7 @@ export class Parties {
       verified = await this.#profiledSender(from);
     } catch (error) {
       if (!(error instanceof GatewayError) || isRetryable(error)) throw error;
-      return { signingKey: null, reason: error.message };
+      return { signingKey: null, reason: error.message.replace(/\.$/, '') };
     }
     if (!verifyEnvelope(this.parts.crypto, envelope, verified.signingKey)) throw new ForgedSenderError();
     return verified;
@@ -63,7 +64,7 @@ export class Parties {
   async #profiledSender(from: string): Promise<VerifiedSender> {
     const name = this.parts.names.canonical(from);
     const address = await this.parts.names.resolveAddress(name);
-    if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
+    if (!address) throw new NameNotFoundError({ name });
     const { keys } = await this.parts.accounts.profileOf(name, address);
     return { name, address, signingKey: keys.signing };
   }

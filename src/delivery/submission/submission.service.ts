@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
-import type { Hash } from '../../common/ids.js';
+import type { EthAddress, Hash } from '../../common/ids.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
@@ -17,7 +17,11 @@ import { createPostmark, processedEnvelope } from '../../protocol/envelope/postm
 import type { Database, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { EnvelopeTooLargeError, UnverifiedSenderError } from '../errors.js';
+import type { Limits } from '../limits/limits.js';
+import type { ClaimRoom, MailboxQuota } from '../limits/mailbox-quota.js';
 import type { MailboxStore } from '../mailbox/mailbox.store.js';
+import type { SpamGuard } from '../spam/spam-guard.js';
+import type { Origin } from './origin.js';
 import type { Parties, Receiver, Sender } from './parties.js';
 
 interface Parts {
@@ -28,6 +32,9 @@ interface Parts {
   readonly sealer: Sealer;
   readonly keys: ProfileKeys;
   readonly parties: Parties;
+  readonly limits: Limits;
+  readonly quota: MailboxQuota;
+  readonly spam: SpamGuard;
   readonly mailbox: MailboxStore;
   readonly sizeLimit: number;
   readonly log: EventLog;
@@ -36,61 +43,95 @@ interface Parts {
 /** One envelope on its way through the checks. */
 interface Submission {
   readonly envelope: Envelope;
+  /** Bytes. */
+  readonly size: number;
   readonly information: DeliveryInformation;
   readonly hash: Hash;
   readonly receiver: Receiver;
   readonly sender: Sender;
 }
 
+/** An envelope that lies in a mailbox now. */
+export interface Deposit {
+  /** UUID of its row. */
+  readonly id: string;
+  readonly receiver: EthAddress;
+}
+
 /**
- * `dm3_submitMessage`: parse, size, open the delivery information, find the receiver, verify the sender, and one
- * commit that also remembers the envelope, so that a repeat is answered the same and stored once.
+ * `dm3_submitMessage`: parse, size, open the delivery information, find the receiver, verify the sender, look at the
+ * sender's rate and the receiver's spam rules, and one commit that also remembers the envelope, so that a repeat is
+ * answered the same and stored once.
  */
 export class SubmissionService {
+  readonly #listeners: ((deposit: Deposit) => void)[] = [];
+
   constructor(private readonly parts: Parts) {}
+
+  /** Has `listener` called after each commit that put an envelope into a mailbox. */
+  onDeposit(listener: (deposit: Deposit) => void): void {
+    this.#listeners.push(listener);
+  }
 
   /**
    * @param input the envelope as JSON text or as an object
+   * @param origin only for messages that the gateway hands in
    * @throws MalformedEnvelopeError, EnvelopeTooLargeError, DecryptionError, ReceiverUnknownError, ForgedSenderError,
-   *   UnverifiedSenderError; retryable: NamingUnavailableError, StorageUnavailableError
+   *   UnverifiedSenderError, SpamRefusedError; retryable: RateLimitedError, MailboxFullError, NamingUnavailableError,
+   *   StorageUnavailableError
    */
-  async submit(input: unknown): Promise<'accepted' | 'duplicate'> {
-    const checked = await this.#check(input);
+  async submit(input: unknown, origin?: Origin): Promise<'accepted' | 'duplicate'> {
+    const checked = await this.#check(input, origin);
     const id = randomUUID();
-    const first = await this.parts.db.transaction((tx) => this.#commit(tx, id, checked));
+    const { db, quota } = this.parts;
+    const first = await quota.hold(checked.receiver.address, checked.size, (claimRoom) =>
+      db.transaction((tx) => this.#commit(tx, id, checked, claimRoom)),
+    );
+    if (first && !checked.receiver.claimed) this.#tell({ id, receiver: checked.receiver.address });
     const status = first ? 'accepted' : 'duplicate';
     this.parts.log.info('envelope.submitted', { id, state: status, verdict: verdictOf(checked.sender) });
     return status;
   }
 
-  async #check(input: unknown): Promise<Submission> {
-    const { crypto, keys, parties } = this.parts;
+  #tell(deposit: Deposit): void {
+    for (const listener of this.#listeners) listener(deposit);
+  }
+
+  async #check(input: unknown, origin: Origin | undefined): Promise<Submission> {
+    const { crypto, keys, parties, limits, spam } = this.parts;
     const envelope = parseEnvelope(input);
-    this.#checkSize(envelope);
+    const size = this.#checkedSize(envelope);
     const information = openDeliveryInformation(crypto, envelope, keys.encryption);
     const receiver = await parties.receiver(information.to);
     const sender = await parties.sender(information.from, envelope);
-    return { envelope, information, receiver, sender, hash: encryptedMessageHash(crypto, envelope.message) };
+    await limits.submission(sender.signingKey ? sender.address : null, receiver.address);
+    if (!receiver.claimed) await spam.check({ receiver: receiver.address, from: information.from, sender, origin });
+    return { envelope, size, information, receiver, sender, hash: encryptedMessageHash(crypto, envelope.message) };
   }
 
-  #checkSize(envelope: Envelope): void {
+  #checkedSize(envelope: Envelope): number {
     const sizeBytes = envelopeSize(envelope);
     const limitBytes = this.parts.sizeLimit;
     if (sizeBytes > limitBytes) throw new EnvelopeTooLargeError({ sizeBytes, limitBytes });
+    return sizeBytes;
   }
 
   /** False if the same envelope is already ours. */
-  async #commit(tx: Tx, id: string, submission: Submission): Promise<boolean> {
+  async #commit(tx: Tx, id: string, submission: Submission, claimRoom: ClaimRoom): Promise<boolean> {
     const { sealer } = this.parts;
     const key = sealer.keyedHash('seen envelope', submission.receiver.address, submission.hash);
     const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
     if (!seen.first) return false;
-    await this.#store(tx, id, submission);
+    await this.#store(tx, id, submission, claimRoom);
     return true;
   }
 
-  async #store(tx: Tx, id: string, { envelope, information, hash, receiver, sender }: Submission): Promise<void> {
-    if (!receiver.claimed) return this.#deposit(tx, { envelope, information, hash, sender }, receiver);
+  async #store(tx: Tx, id: string, submission: Submission, claimRoom: ClaimRoom): Promise<void> {
+    const { envelope, information, hash, receiver, sender } = submission;
+    if (!receiver.claimed) {
+      await claimRoom(tx);
+      return this.#deposit(tx, id, submission, receiver);
+    }
     if (!sender.signingKey) throw new UnverifiedSenderError({ reason: sender.reason });
     const { name, address } = receiver;
     const checked = {
@@ -105,30 +146,38 @@ export class SubmissionService {
 
   async #deposit(
     tx: Tx,
-    { envelope, information, hash, sender }: Omit<Submission, 'receiver'>,
+    id: string,
+    { envelope, size, information, hash, sender }: Omit<Submission, 'receiver'>,
     receiver: Receiver & { claimed: null },
   ): Promise<void> {
     const { crypto, random, clock, keys, mailbox } = this.parts;
+    const receivedAt = clock.now();
     const postmark = createPostmark(
       crypto,
       {
         envelopeMessage: envelope.message,
-        receivedAt: clock.now(),
+        receivedAt,
         signingKey: keys.signing.privateKey,
         receiverEncryptionKey: receiver.encryptionKey,
       },
       random,
     );
-    await mailbox.add(tx, {
+    await mailbox.add(tx, id, {
       receiver: receiver.address,
       sender: sender.signingKey ? sender.address : information.from,
       messageHash: (envelope.metadata.messageHash ?? null) as Hash | null,
       encryptedMessageHash: hash,
-      envelope: processedEnvelope(envelope, information, postmark),
-      size: envelopeSize(envelope),
+      envelope: processedEnvelope(forEitherClient(envelope, hash), information, postmark),
+      size,
       verdict: verdictOf(sender),
+      postmarkedAt: receivedAt,
     });
   }
 }
 
 const verdictOf = (sender: Sender) => (sender.signingKey ? 'verified' : 'unverified');
+
+/** Clients of both generations read the mailbox: each finds the hash it refers to messages by. */
+function forEitherClient(envelope: Envelope, encryptedMessageHash: Hash): Envelope {
+  return { ...envelope, metadata: { encryptedMessageHash, ...envelope.metadata } };
+}

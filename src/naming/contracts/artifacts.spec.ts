@@ -13,6 +13,13 @@ describe('contract artifacts', () => {
     expect(bytecode).toMatch(/^0x[0-9a-f]{200,}$/);
   });
 
+  it('of the tests are no older than their sources either', () => {
+    const folder = new URL('../../../test/support/contracts/', import.meta.url);
+    const source = readFileSync(new URL('Erc1271Wallet.sol', folder));
+    const { sourceHash } = JSON.parse(readFileSync(new URL('artifacts/Erc1271Wallet.json', folder), 'utf8'));
+    expect(sourceHash).toBe(createHash('sha256').update(source).digest('hex'));
+  });
+
   it('covers every contract', () => {
     expect(sources).toHaveLength(4);
   });

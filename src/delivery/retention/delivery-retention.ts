@@ -1,0 +1,29 @@
+import type { Database } from '../../storage/database.js';
+import { inSteps } from '../../storage/in-steps.js';
+import type { ChallengeStore } from '../access/challenge.store.js';
+import type { DeviceStore } from '../access/device.store.js';
+import { rateWindowStore } from '../limits/rate-window.store.js';
+import type { MailboxStore } from '../mailbox/mailbox.store.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly mailbox: MailboxStore;
+  readonly challenges: ChallengeStore;
+  readonly devices: DeviceStore;
+  /** How long unread messages stay; 0 = for ever. */
+  readonly messageTtlDays: number;
+}
+
+/** What the delivery service keeps for a time only. */
+export class DeliveryRetention {
+  constructor(private readonly parts: Parts) {}
+
+  /** Removes what has outlived its time, in small steps: submissions go on meanwhile. */
+  async purge(): Promise<void> {
+    const { db, mailbox, challenges, devices, messageTtlDays } = this.parts;
+    await inSteps((limit) => challenges.purge(db, limit));
+    await inSteps((limit) => rateWindowStore.purge(db, limit));
+    await inSteps((limit) => db.transaction((tx) => devices.purge(tx, limit)));
+    if (messageTtlDays > 0) await inSteps((limit) => mailbox.purge(db, messageTtlDays, limit));
+  }
+}
