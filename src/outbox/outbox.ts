@@ -49,6 +49,8 @@ export interface OutboxCounts {
 export class Outbox {
   /** What workers LISTEN to. Channels are shared by a whole PostgreSQL database, hence the schema. */
   readonly channel: string;
+  #due = false;
+  #signalling: Promise<void> | undefined;
 
   constructor(schema: string) {
     this.channel = `outbox/${schema}`;
@@ -66,7 +68,7 @@ export class Outbox {
       [headId, seq, entry.kind, entry.ref, entry.expiresInSeconds],
       'outbox_enqueue',
     );
-    await this.#announce(tx);
+    this.#announce(tx);
   }
 
   /** Newest first. */
@@ -90,7 +92,7 @@ export class Outbox {
        ) UPDATE outbox_head SET next_at = now() FROM revived WHERE id = revived.head_id RETURNING id`,
       [ref],
     );
-    if (revived.length > 0) await this.#announce(tx);
+    if (revived.length > 0) this.#announce(tx);
     return revived.length > 0;
   }
 
@@ -132,10 +134,23 @@ export class Outbox {
 
   /**
    * Always, even if the pair is due already: a worker may just have skipped it, since this transaction has it locked.
-   * PostgreSQL delivers it after the commit, and drops what is announced twice in one transaction.
+   * After the commit, since PostgreSQL commits transactions that notify one at a time (docs/adr/0007); a signal that is
+   * lost with its process is made up for by the workers' next poll.
    */
-  async #announce(tx: Tx): Promise<void> {
-    await tx.query('SELECT pg_notify($1, $2)', [this.channel, ''], 'outbox_announce');
+  #announce(tx: Tx): void {
+    tx.afterCommit((db) => {
+      this.#due = true;
+      this.#signalling ??= this.#signal(db);
+    });
+  }
+
+  /** One at a time: what is committed meanwhile goes with the next. */
+  async #signal(db: Queryable): Promise<void> {
+    while (this.#due) {
+      this.#due = false;
+      await db.query('SELECT pg_notify($1, $2)', [this.channel, ''], 'outbox_announce').catch(() => undefined);
+    }
+    this.#signalling = undefined;
   }
 }
 

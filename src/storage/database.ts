@@ -24,6 +24,8 @@ export interface Queryable {
 /** An open transaction; whoever gets one may write, and never waits for the network while holding it. */
 export interface Tx extends Queryable {
   readonly inTransaction: true;
+  /** Called once the transaction is committed, never if it is rolled back; nobody waits for what it starts. */
+  afterCommit(work: (db: Queryable) => void): void;
 }
 
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -90,7 +92,7 @@ export class Database implements Queryable {
   async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return guarded(async () => {
       const client = await this.#pool().connect();
-      return runTransaction(client, work);
+      return runTransaction(client, work, this);
     });
   }
 
@@ -140,9 +142,11 @@ export class Database implements Queryable {
   }
 }
 
-async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T>): Promise<T> {
+async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T>, db: Queryable): Promise<T> {
+  const committed: ((db: Queryable) => void)[] = [];
   const tx: Tx = {
     inTransaction: true,
+    afterCommit: (follow) => void committed.push(follow),
     query: async (sql, params = [], name) => (await client.query({ text: sql, values: [...params], name })).rows,
   };
   let broken: Error | undefined;
@@ -152,6 +156,7 @@ async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T
     await client.query('BEGIN');
     const result = await work(tx);
     await client.query('COMMIT');
+    for (const follow of committed) follow(db);
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
