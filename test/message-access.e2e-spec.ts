@@ -231,14 +231,22 @@ describe('clients of the older delivery API', () => {
 });
 
 describe('a session', () => {
-  it('that begins with the profile opens the mailbox under each of its owner’s names', async () => {
-    const token = (await alice.submitProfile()).json as string;
+  it('opens the mailbox under each of its owner’s names', async () => {
+    const token = await alice.logIn();
     for (const name of ['alice.eth', addressName(gateway.alice.address)]) {
       const url = `${gateway.deliveryServiceUrl}/delivery/messages/incoming/${name}`;
       expect(await ask(url, { token })).toMatchObject({ status: 200, json: [] });
     }
     const other = `${gateway.deliveryServiceUrl}/delivery/messages/incoming/${addressName(gateway.bob.address)}`;
     expect((await ask(other, { token })).status).toBe(401);
+  });
+
+  it('is not had by handing in a profile, which everybody can read', async () => {
+    const published = (await alice.fetchProfile()).json;
+    const url = `${gateway.deliveryServiceUrl}/profile/alice.eth`;
+    const { status, json: token } = await ask(url, { method: 'POST', body: published });
+    expect({ status, token }).toEqual({ status: 200, token: expect.any(String) });
+    expect((await alice.fetchIncoming(token as string)).status).toBe(401);
   });
 });
 

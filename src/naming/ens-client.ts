@@ -10,6 +10,8 @@ export interface EnsClientSettings extends ChainReaderSettings {
   readonly registry: EthAddress;
 }
 
+/** Every label costs a call, and strangers choose the names: longer ones do not exist for us. */
+const MAX_LABELS = 32;
 const WILDCARD = '0x9061b923'; // interface id of ENSIP-10
 const abi = new Interface([
   'function resolver(bytes32 node) view returns (address)',
@@ -85,6 +87,7 @@ export class EnsClient {
 
   /** The nearest resolver at or above the name; one above counts only if it is a wildcard resolver (ENSIP-10). */
   async #findResolver(name: string): Promise<FoundResolver | null> {
+    if (name.split('.').length > MAX_LABELS) return null;
     const resolvers = await Promise.all(selfAndParents(name).map((each) => this.#resolverOf(each)));
     const level = resolvers.findIndex((resolver) => resolver !== ZeroAddress);
     const address = resolvers[level];

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js';
+import { GatewayError } from '../common/errors.js';
 import { parseEthAddress, type EnsName, type EthAddress } from '../common/ids.js';
 import { parseUserProfile } from '../protocol/profile/user-profile.js';
 import { parseRecord, USER_PROFILE_RECORD } from '../protocol/profile/record.js';
@@ -8,7 +9,7 @@ import { BoundedCache } from './bounded-cache.js';
 import type { NameRecords, RecordSource } from './ccip-read/records.js';
 import { addressNameOf, normaliseName, parseAddressName } from './ens-name.js';
 import type { EnsClient } from './ens-client.js';
-import { NameNotFoundError, ProfileNotFoundError } from './errors.js';
+import { ProfileNotFoundError } from './errors.js';
 import type { ProfileResolver, ResolvedProfile } from './profile-resolver.js';
 
 interface Parts {
@@ -104,7 +105,7 @@ export class NameService {
       const { address: owner } = await this.userProfile(name);
       return owner === address ? name : null;
     } catch (error) {
-      if (error instanceof NameNotFoundError || error instanceof ProfileNotFoundError) return null;
+      if (error instanceof GatewayError && !error.retryable) return null; // nobody can be reached by that name
       throw error;
     }
   }

@@ -107,7 +107,7 @@ export class EmailAdapter implements Adapter, NoticeSender {
   }
 
   async render(outgoing: OutgoingMessage): Promise<Rendering> {
-    return toEmail(outgoing, this.rendering);
+    return toEmail(outgoing, { ...this.rendering, now: this.options.clock.now() });
   }
 
   async renderNotice(notice: OutgoingNotice): Promise<Rendering | null> {

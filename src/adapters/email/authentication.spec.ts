@@ -71,6 +71,17 @@ describe('checkAuthentication', () => {
     expect(lenient).toMatchObject({ identity: { verdict: 'unverified' }, dmarcFailed: true });
   });
 
+  it('tells whether a report would reach whoever sent the mail', async () => {
+    const elsewhere = { envelopeFrom: 'victim@victim.test' };
+    const victim = { 'victim.test': 'v=spf1 ip4:192.0.2.9 -all' };
+    expect((await check(SPF)).bounceable).toBe(true);
+    expect((await check({})).bounceable).toBe(true);
+    expect((await check({}, elsewhere)).bounceable).toBe(false);
+    expect((await check(victim, elsewhere)).bounceable).toBe(false);
+    expect((await check(victim, { ...elsewhere, clientIp: '192.0.2.9' })).bounceable).toBe(true);
+    expect((await check(SPF, { clientIp: '203.0.113.9' })).bounceable).toBe(false);
+  });
+
   it('notices a changed body', async () => {
     const raw = Buffer.from((await sign(RAW)).toString().replace('hello', 'hell'));
     const { identity } = await check({ ...DKIM, ...dmarc('reject') }, { raw, clientIp: '203.0.113.9' });

@@ -8,6 +8,8 @@ export interface Authentication {
   readonly identity: SenderIdentity;
   /** DMARC says that the author's domain did not send it, whatever its policy asks for. */
   readonly dmarcFailed: boolean;
+  /** A report sent to the envelope sender reaches whoever sent the mail, as far as can be told. */
+  readonly bounceable: boolean;
 }
 
 export interface MailToCheck {
@@ -29,12 +31,13 @@ export interface AuthenticationOptions {
 const NOT_CHECKED: Authentication = {
   identity: { verdict: 'unverified', detail: 'SPF, DKIM and DMARC could not be checked' },
   dmarcFailed: false,
+  bounceable: false,
 };
 
 /** SPF, DKIM and DMARC of a mail in one verdict. Never throws: what cannot be checked is unverified. */
 export async function checkAuthentication(mail: MailToCheck, options: AuthenticationOptions): Promise<Authentication> {
   try {
-    return judge(await within(options.timeoutMs, runChecks(mail, options)), mail.author);
+    return judge(await within(options.timeoutMs, runChecks(mail, options)), mail);
   } catch {
     return NOT_CHECKED;
   }
@@ -52,11 +55,18 @@ function runChecks(mail: MailToCheck, { resolver, hostname }: AuthenticationOpti
   });
 }
 
-function judge(result: AuthenticateResult, author: string): Authentication {
+function judge(result: AuthenticateResult, mail: MailToCheck): Authentication {
   const dmarc = result.dmarc ? result.dmarc.status.result : 'none';
   const checks = [`SPF ${inWords(spfOf(result))}`, `DKIM ${inWords(dkimOf(result))}`, `DMARC ${inWords(dmarc)}`];
-  const verdict = verdictOf(result, dmarc, author);
-  return { identity: { verdict, detail: checks.join(', ') }, dmarcFailed: dmarc === 'fail' };
+  const identity = { verdict: verdictOf(result, dmarc, mail.author), detail: checks.join(', ') };
+  return { identity, dmarcFailed: dmarc === 'fail', bounceable: isBounceable(result, mail) };
+}
+
+/** A forged envelope sender must not be mailed: he is a bystander (RFC 3834 §2). */
+function isBounceable(result: AuthenticateResult, { author, envelopeFrom }: MailToCheck): boolean {
+  const spf = spfOf(result);
+  if (spf === 'pass') return true;
+  return ['none', 'neutral'].includes(spf) && asciiDomain(envelopeFrom) === asciiDomain(author);
 }
 
 function verdictOf(result: AuthenticateResult, dmarc: string, author: string): SenderIdentity['verdict'] {

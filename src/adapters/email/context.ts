@@ -16,6 +16,8 @@ const schema = z.object({
   auto: z.boolean(),
   /** A notice would hit somebody who did not write the mail. */
   dmarcFailed: z.boolean(),
+  /** The envelope sender is who he says: only he may be sent a notice. Absent in contexts of our own threads. */
+  bounceable: z.boolean().default(false),
 });
 
 /** What the adapter remembers of a mail thread. */

@@ -64,5 +64,5 @@ function valueOf(fields: Fields, name: string): string {
 }
 
 function isAutoReply(raw: Buffer): boolean {
-  return headerValues(splitMail(raw).header, 'Auto-Submitted').some((value) => /^auto-replied\b/i.test(value));
+  return headerValues(splitMail(raw).header, 'Auto-Submitted').some((value) => !/^no\b/i.test(value));
 }

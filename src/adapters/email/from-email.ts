@@ -28,7 +28,7 @@ export interface IncomingMail {
   readonly inReplyTo: readonly RemoteId[];
   readonly dedup: string;
   /** All that the conversation keeps, but for what authentication says. */
-  readonly context: Omit<EmailContext, 'dmarcFailed'>;
+  readonly context: Omit<EmailContext, 'dmarcFailed' | 'bounceable'>;
 }
 
 export interface Envelope {

@@ -122,7 +122,7 @@ export class MailIntake {
     const { clock, authenticate, port } = this.options;
     const mail = await fromEmail(raw, { from: envelopeFrom, domain, receivedAt: clock.now() });
     const author = mail.context.peer.address;
-    const { identity, dmarcFailed } = await authenticate({ raw, author, envelopeFrom, clientIp, helo });
+    const { identity, dmarcFailed, bounceable } = await authenticate({ raw, author, envelopeFrom, clientIp, helo });
     const { from, remoteId, message, inReplyTo, dedup } = mail;
     const { id } = await port.receive({
       network: EMAIL,
@@ -133,7 +133,7 @@ export class MailIntake {
       message,
       dedup,
       inReplyTo,
-      conversation: { ...mail.context, dmarcFailed },
+      conversation: { ...mail.context, dmarcFailed, bounceable },
     });
     return id;
   }

@@ -21,6 +21,7 @@ const CONTEXT = {
   envelopeFrom: 'bounce@example.com',
   auto: false,
   dmarcFailed: false,
+  bounceable: true,
 };
 const notice = (conversation: OutgoingNotice['conversation'] = CONTEXT, receiver = 'bob.eth'): OutgoingNotice => ({
   id: 'ab'.repeat(32),
@@ -74,6 +75,7 @@ describe('toNotice', () => {
     ['a machine', { auto: true }],
     ['the null sender', { envelopeFrom: '' }],
     ['somebody whose name was borrowed', { dmarcFailed: true }],
+    ['an envelope sender who may be a bystander', { bounceable: false }],
   ])('writes none to %s', async (_, facts) => {
     expect(await toNotice(notice({ ...CONTEXT, ...facts }), OPTIONS)).toBeNull();
   });

@@ -20,7 +20,8 @@ export async function toNotice(
   options: RenderOptions & { now: number },
 ): Promise<Rendering | null> {
   const context = readContext(notice.conversation);
-  if (context === null || context.auto || context.dmarcFailed || context.envelopeFrom === '') return null;
+  if (context === null || context.auto || context.dmarcFailed || !context.bounceable) return null;
+  if (context.envelopeFrom === '') return null;
   const to = toWirePath(context.envelopeFrom);
   const raw = await build(notice, context, { to, now: options.now });
   const signed = await signMail(raw, options.dkim, { domain: context.domain, at: options.now });

@@ -119,7 +119,7 @@ async function gateway(settings: Partial<EmailConfigInput> = {}) {
   });
   const receiver = new MailReceiver({ config, hostname: 'mail.test', log: silentLog });
   const identity = { verdict: 'unverified', detail: 'SPF none' } as const;
-  const authenticate = async () => ({ identity, dmarcFailed: false });
+  const authenticate = async () => ({ identity, dmarcFailed: false, bounceable: true });
   await receiver.start(new MailIntake({ config, port, secret: SECRET, clock: { now: () => NOW }, authenticate }));
   const clients: Client[] = [];
   stops.push(async () => {
@@ -179,7 +179,7 @@ describe('MailReceiver', () => {
         identity: { verdict: 'unverified', detail: 'SPF none' },
         to: [{ name: 'bob.eth' }],
         message: { text: 'Hello\n.dot', subject: 'Hi' },
-        conversation: { domain: 'mail.test', envelopeFrom: 'alice@example.com', dmarcFailed: false },
+        conversation: { domain: 'mail.test', envelopeFrom: 'alice@example.com', dmarcFailed: false, bounceable: true },
       },
     ]);
   });

@@ -15,7 +15,13 @@ import { readBounceToken } from './verp.js';
 const SECRET = new Uint8Array(32).fill(1);
 const AT = Date.parse('2026-11-20T12:00:00Z');
 const ID = 'c0'.repeat(32);
-const OPTIONS: RenderOptions = { domains: ['mail.test', 'two.test'], secret: SECRET, dkim: null, footer: false };
+const OPTIONS: RenderOptions & { now: number } = {
+  domains: ['mail.test', 'two.test'],
+  secret: SECRET,
+  dkim: null,
+  footer: false,
+  now: AT + 60_000,
+};
 const BOB = { name: 'bob.eth' as EnsName, address: `0x${'b'.repeat(40)}` as EthAddress };
 const CONTEXT: AdapterContext = {
   subject: 'Lunch',
@@ -25,6 +31,7 @@ const CONTEXT: AdapterContext = {
   envelopeFrom: 'bounce@example.com',
   auto: false,
   dmarcFailed: false,
+  bounceable: true,
 };
 
 function outgoing(message: Partial<NeutralMessage> = {}, rest: Partial<OutgoingMessage> = {}): OutgoingMessage {
@@ -46,6 +53,16 @@ async function render(message?: Partial<NeutralMessage>, rest?: Partial<Outgoing
 }
 
 describe('toEmail', () => {
+  it.each([
+    ['waited for weeks', AT - 40 * 86_400_000],
+    ['comes from a clock that runs ahead', AT + 5 * 86_400_000],
+    ['has its time in seconds', AT / 1_000],
+  ])('gives a message that %s a bounce address that holds', async (_, sentAt) => {
+    const { envelope } = await render({ sentAt });
+    const token = /^b\+(.*)@mail\.test$/.exec(envelope.from)![1]!;
+    expect(readBounceToken(SECRET, { token, domain: 'mail.test', at: AT + 9 * 86_400_000 })).toBe(ID);
+  });
+
   it('writes a mail that says who wrote what and when', async () => {
     const { rendering, envelope, mail } = await render();
     expect(mail.from?.value).toEqual([{ name: 'bob.eth', address: 'bob.eth@mail.test' }]);

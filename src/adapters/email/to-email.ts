@@ -18,6 +18,7 @@ const MAX_FIRST_LINE = 1_000;
 const MAX_HTML_SOURCE = 262_144;
 /** The year 9999, the last one that a Date header can name. */
 const LAST_DATE = 253_402_300_799_000;
+const DAY_MS = 86_400_000;
 /** `message/*` and `multipart/*` would have to go unencoded (RFC 2046 §5.2.1). */
 const ENCODABLE_TYPE = /^(?!message\/|multipart\/)[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}$/;
 
@@ -33,7 +34,7 @@ export interface RenderOptions {
  * Makes the mail for a dm3 message. The same message always gives the same bytes.
  * @throws DeliveryFailedError, UnsupportedMessageError: both permanent
  */
-export async function toEmail(outgoing: OutgoingMessage, options: RenderOptions): Promise<Rendering> {
+export async function toEmail(outgoing: OutgoingMessage, options: RenderOptions & { now: number }): Promise<Rendering> {
   const { id, message } = outgoing;
   refuseUnsupported(message);
   const context = readContext(outgoing.conversation);
@@ -55,13 +56,19 @@ export async function toEmail(outgoing: OutgoingMessage, options: RenderOptions)
     references: [...thread.references],
     headers: { [LOOP_HEADER]: loopMark(options.secret, id) },
   });
-  const signed = await signMail(raw, options.dkim, { domain, at });
-  const from = bounceAddress(options.secret, { id, domain, at });
+  const signedAt = isRecent(at, options.now) ? at : options.now;
+  const signed = await signMail(raw, options.dkim, { domain, at: signedAt });
+  const from = bounceAddress(options.secret, { id, domain, at: signedAt });
   return {
     remoteIds: [messageId],
     body: encodeMail({ envelope: { from, to }, raw: signed }),
     conversation: nextContext({ context, thread, peer, domain, messageId }),
   };
+}
+
+/** An author's clock may be wrong, or the message may have waited for weeks: signature and bounce address must not. */
+function isRecent(at: number, now: number): boolean {
+  return at <= now && at > now - DAY_MS;
 }
 
 /** Builds the bytes with CR LF throughout; nothing is fetched from files or the network. */
@@ -192,5 +199,6 @@ function nextContext(facts: {
     envelopeFrom: context?.envelopeFrom ?? '',
     auto: context?.auto ?? false,
     dmarcFailed: context?.dmarcFailed ?? false,
+    bounceable: context?.bounceable ?? false,
   };
 }

@@ -86,8 +86,20 @@ export class LoginService {
 
   /** A session for a name whose owner has just proved himself. */
   async issueToken(name: EnsName, address: EthAddress): Promise<string> {
+    return this.#sign({ account: name, address });
+  }
+
+  /**
+   * What a submitted profile is answered with. It opens nothing: the profile is public, so that whoever hands it in has
+   * proved nothing. Clients meet 401 with it and log in, as they do at the reference service.
+   */
+  async issueReceipt(name: EnsName): Promise<string> {
+    return this.#sign({ account: name });
+  }
+
+  async #sign(claims: { account: EnsName; address?: EthAddress }): Promise<string> {
     const now = Math.floor(this.parts.clock.now() / 1000);
-    return new SignJWT({ account: name, address })
+    return new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuedAt(now)
       .setNotBefore(now)

@@ -45,8 +45,8 @@ export class AccountController {
   @HttpCode(200)
   async submitProfile(@Param('name') name: string, @Body() body: unknown): Promise<string> {
     const ensName = this.#name(name);
-    const address = await this.accounts.submitProfile(ensName, body);
-    return JSON.stringify(await this.logins.issueToken(ensName, address));
+    await this.accounts.submitProfile(ensName, body);
+    return JSON.stringify(await this.logins.issueReceipt(ensName));
   }
 
   @Get('auth/:name')

@@ -31,6 +31,7 @@ describe('submit', () => {
     ['OK as plain text', 200, 'OK', accepted],
     ['a JSON-RPC result', 200, '{"jsonrpc":"2.0","id":1,"result":"OK"}', accepted],
     ['nothing', 204, '', accepted],
+    ['a web page that answers everything', 200, '<html>', unavailable('what answers there is no delivery service')],
     ['a null error', 200, '{"result":"OK","error":null}', accepted],
     ['an error in a 200', 200, rpcError(-32001, 'unknown user'), refused(200, 'unknown user')],
     ['a bare error', 400, '{"error":"unknown user"}', refused(400, 'unknown user')],

@@ -62,9 +62,18 @@ export class DeliveryServiceClient {
 /** Status first, then an `error` member: the reference answers `OK` as plain text, others JSON-RPC. */
 function judge({ status, text }: { status: number; text: string }): SubmitOutcome {
   const failure = errorOf(text);
-  if (status >= 200 && status < 300 && !failure) return { kind: 'accepted' };
+  if (status >= 200 && status < 300 && !failure) {
+    return isReceipt(text)
+      ? { kind: 'accepted' }
+      : { kind: 'unavailable', reason: 'what answers there is no delivery service' };
+  }
   if (failure?.message === 'invalid schema') return { kind: 'other-dialect' };
   const reason = failure?.message || `HTTP ${status}`;
   const passing = status >= 500 || status === 408 || status === 429 || PASSING_CODES.has(failure?.code ?? 0);
   return passing ? { kind: 'unavailable', reason } : { kind: 'refused', status, reason };
+}
+
+/** `OK` of the reference, a JSON-RPC result, or nothing at all; a web page that answers everything took no message. */
+function isReceipt(text: string): boolean {
+  return resultOf(text) !== undefined || /^\s*("?OK"?)?\s*$/i.test(text);
 }

@@ -2,6 +2,7 @@ import type { EnsName, EthAddress, MessageId } from '../../common/ids.js';
 import type { CheckedEnvelope, ClaimedReceiver, Destination } from '../../delivery/submission/destination.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
 import type { Tx } from '../../storage/database.js';
+import { RelayRefusedError } from '../adapter/errors.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageStore } from '../messages/message.store.js';
@@ -34,6 +35,8 @@ export class GatewayDestination implements Destination {
     const { ghosts, adapters, messages, queue } = this.parts;
     const { network, foreign, address } = ghost;
     const identity = checked.sender.address;
+    // A name may have been pointed at this ghost after its mail was taken in: still no relay between foreign networks.
+    if (await ghosts.byAddress(identity, tx)) throw new RelayRefusedError();
     const destination = adapters.of(network).destinationOf(foreign);
     await ghosts.remember(tx, ghost);
     const row = { id, direction: 'from-dm3' as const, network, identity, ghost: address, conversation: null };

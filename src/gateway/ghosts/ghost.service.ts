@@ -91,7 +91,7 @@ export class GhostService implements RecordSource {
   async find(name: EnsName): Promise<NameRecords | null> {
     const ghost = await this.byName(name);
     if (!ghost) return null;
-    if (this.#mayNote()) await this.parts.store.remember(this.parts.db, ghost, { used: false });
+    await this.#note(ghost);
     const shown = this.parts.formatAddress(ghost.foreign);
     const texts = {
       [USER_PROFILE_RECORD]: dataRecord(ghost.profile),
@@ -100,6 +100,12 @@ export class GhostService implements RecordSource {
       description: `${shown} on ${ghost.network}, reached through a gateway: messages are end-to-end encrypted up to the gateway only, which passes them on in the clear.`,
     };
     return { address: ghost.address, texts };
+  }
+
+  async #note(ghost: Ghost): Promise<void> {
+    const { db, store } = this.parts;
+    if ((await store.byAddress(db, ghost.address)) || !this.#mayNote()) return;
+    await store.remember(db, ghost, { used: false });
   }
 
   #mayNote(): boolean {

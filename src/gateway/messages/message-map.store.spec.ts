@@ -45,6 +45,17 @@ describe('MessageMapStore', () => {
     expect(await store.byHash(storage.db, BOB, hash('A'))).toMatchObject({ remoteId: '<b@example.org>' });
   });
 
+  it('leaves an id that is taken to the conversation that has it', async () => {
+    await add();
+    const conversations = new ConversationStore(storage.sealer);
+    const { id: other } = await conversations.open(storage.db, { identity: BOB, ghost: addressOf('d') });
+    const ids = { ...IDS, messageHash: hash('9'), referredBy: hash('9') };
+    await store.add(storage.db, { owner: BOB, network: EMAIL, conversation: other, ids });
+    expect(await store.byRemote(storage.db, BOB, EMAIL, IDS.remoteId)).toEqual({ ...IDS, owner: BOB, conversation });
+    await add({ referredBy: hash('2') });
+    expect(await store.byRemote(storage.db, BOB, EMAIL, IDS.remoteId)).toMatchObject({ referredBy: hash('2') });
+  });
+
   it('shows nobody else’s messages', async () => {
     await add();
     expect(await store.byRemote(storage.db, ALICE, EMAIL, IDS.remoteId)).toBeNull();

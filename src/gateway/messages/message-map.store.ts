@@ -34,7 +34,7 @@ const place = (id: string) => ({ table: 'message_map', column: 'sealed_ids', row
 export class MessageMapStore {
   constructor(private readonly sealer: Sealer) {}
 
-  /** Idempotent: the same message mapped again changes nothing. */
+  /** The same message again changes nothing; somebody else's message under an id that is taken changes nothing either. */
   async add(
     tx: Queryable,
     entry: { owner: EthAddress; network: NetworkId; conversation: ConversationId; ids: MappedIds },
@@ -45,7 +45,8 @@ export class MessageMapStore {
       (id, owner, message_key, encrypted_key, remote_key, sealed_ids, conversation_id)
       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (remote_key, owner) DO UPDATE
       SET message_key = excluded.message_key, encrypted_key = excluded.encrypted_key, sealed_ids = excluded.sealed_ids,
-        id = excluded.id`;
+        id = excluded.id
+      WHERE message_map.conversation_id = excluded.conversation_id`;
     const values = [
       id,
       addressBytes(owner),
