@@ -10,6 +10,7 @@ import type { Settings } from './config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import { SocketModule } from './delivery/socket/socket.module.js';
+import { TrafficModule } from './delivery/traffic/traffic.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AdapterRegistry } from './gateway/adapters.js';
 import { GatewayModule } from './gateway/gateway.module.js';
@@ -102,6 +103,7 @@ export class AppModule {
         NamingModule,
         DeliveryModule,
         SocketModule,
+        TrafficModule,
         NetworksModule.forRoot(runtime),
         GatewayModule,
       ],

@@ -38,6 +38,7 @@ const READABLE: Readonly<Record<string, readonly string[]>> = {
   rate_window: ['window_at', 'used'],
   replaced_profile: ['address', 'profile_hash', 'replaced_at'],
   seen: ['ref', 'expires_at'],
+  traffic: ['interval_start', 'messages', 'bytes', 'notifications'],
 };
 
 const SEALED = /^sealed_/;

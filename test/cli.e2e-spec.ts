@@ -27,7 +27,7 @@ describe('help', () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
     const commands = [...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name]) => name!);
-    expect(commands).toEqual(expect.arrayContaining(['sandbox', 'start', 'init', 'name', 'inbox', 'send']));
+    expect(commands).toEqual(expect.arrayContaining(['sandbox', 'start', 'init', 'name', 'keys', 'inbox', 'send']));
     for (const help of await Promise.all(commands.map((command) => run([command, '--help'])))) {
       expect(help).toMatchObject({
         code: 0,
@@ -131,6 +131,51 @@ describe('init', () => {
     const refused = await run(['init', '--dir', 'refused', ...IDENTITY, option, value]);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`argument '${value}' is invalid`) });
     expect(fs.existsSync(at('refused'))).toBe(false);
+  });
+});
+
+describe('keys', () => {
+  const KEY = '[A-Za-z0-9+/]{43}=';
+  const keys = (...args: string[]) => run(['keys', ...args, '--config', at('keyed/gateway.yaml')], COMPLETE);
+  /** What init leaves to be filled in. */
+  const COMPLETE = { DM3_GATEWAY_CCIP_READ__RESOLVERS: JSON.stringify([`0x${'1'.repeat(40)}`]) };
+  let published: string;
+
+  beforeAll(async () => {
+    published = (await run(['init', '--dir', 'keyed', ...IDENTITY])).stdout;
+  });
+
+  it('shows what init said to publish, and nothing secret', async () => {
+    const { code, stdout, stderr } = await keys();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, encryption, signing, record, signer] = new RegExp(
+      `^delivery service: ds\\.dao\\.eth\nencryption key: (${KEY})\nsigning key: (${KEY})\n` +
+        'network\\.dm3\\.deliveryService: (data:.*)\nCCIP-read signer: (0x[0-9a-f]{40})\n$',
+    ).exec(stdout)!;
+    for (const half of [encryption, signing]) expect(record).toContain(half);
+    for (const said of [record, signer]) expect(published).toContain(said);
+    for (const secret of secretsIn('keyed')) expect(stdout).not.toContain(secret);
+  });
+
+  it('shows whom the gateway is for a mail address or its name, the same each time', async () => {
+    const byAddress = await keys('Carol@example.org');
+    expect(byAddress).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(
+        new RegExp(
+          '^carol@example\\.org: carol\\._at\\.example\\.org\\.email\\.dao\\.eth\n' +
+            `address: 0x[0-9a-f]{40}\nencryption key: ${KEY}\nsigning key: ${KEY}\n$`,
+        ),
+      ),
+    });
+    expect(await keys('carol._at.example.org.email')).toEqual(byAddress);
+    expect((await keys('dave@example.org')).stdout).not.toContain(/^address: (.*)$/m.exec(byAddress.stdout)![1]);
+    expect(await keys('bob.eth')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('ordinary ENS name'),
+    });
   });
 });
 

@@ -1,10 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { adminTokenStore, type AdminScope } from '../src/gateway/admin/admin-token.store.js';
+import { SubmissionService } from '../src/delivery/submission/submission.service.js';
 import { Correspondent } from './support/correspondent.js';
 import { eventually } from './support/eventually.js';
 import { ask } from './support/http-answer.js';
 import { MailServer } from './support/mail-server.js';
+import { startSecondGateway } from './support/second-gateway.js';
 import { TestGateway } from './support/test-gateway.js';
 
 const CAROL = 'carol._at.example.com.email.gateway.eth';
@@ -61,6 +64,35 @@ describe('An operator’s programs', () => {
     expect(text).toMatch(/^# TYPE dm3_gateway_events_total counter$/m);
     expect(text).toMatch(/^dm3_gateway_events_total\{event="envelope\.submitted",.*\} [1-9]\d*$/m);
     expect(text).toMatch(/^dm3_gateway_queue_waiting \d+$/m);
+  });
+
+  it('read what came in as CSV once its interval is over, from every machine', async () => {
+    const metrics = () => ask(`${gateway.url}/ds/metrics`);
+    const inMailboxes = 'SELECT count(*)::int AS messages, sum(size)::int AS bytes FROM mailbox';
+    const counted = async () => {
+      const [waiting] = await gateway.db.query<{ messages: number; bytes: number }>(inMailboxes);
+      const rows = await gateway.db.query('SELECT messages::int, bytes::int FROM traffic');
+      return isDeepStrictEqual(rows.at(0), waiting) && waiting;
+    };
+    await alice.send({ to: 'bob.eth', text: 'counted here' });
+    await eventually('the sums', counted);
+    expect(await metrics()).toMatchObject({ status: 204, text: '' });
+
+    const second = await startSecondGateway(gateway);
+    await second.app.get(SubmissionService).submit(await alice.envelope({ to: 'bob.eth', text: 'counted there' }));
+    await second.stop();
+    const all = await counted();
+    await gateway.db.query("UPDATE traffic SET interval_start = date_trunc('hour', now()) - interval '2 days'");
+    const { status, type, text } = await metrics();
+    expect([status, type]).toEqual([200, expect.stringMatching(/^text\/csv/)]);
+    const [header, row] = text.split('\n');
+    expect(header).toBe('timestampStart,durationSeconds,messageCount,messageSizeBytes,notificationCount');
+    expect(row).toMatch(/^\d{10},/);
+    expect(row!.split(',').slice(1)).toEqual(['86400', `${all && all.messages}`, `${all && all.bytes}`, '0']);
+  });
+
+  it('see that a dm3 delivery service is there', async () => {
+    expect(await ask(`${gateway.url}/ds/hello`)).toMatchObject({ status: 200, text: 'Hello DM3' });
   });
 
   it('find the API described', async () => {

@@ -70,6 +70,7 @@ deliveryService:
     names: []
   # limits: { submissionsPerMinute: 60000, requestsPerMinute: 6000 } # by sender, by client address
   # quota: { messages: 1000000, bytes: 10000000000 } # what may wait in one mailbox
+  # metrics: { intervalSeconds: 86400, retentionSeconds: 864000 } # sums that /ds/metrics shows to everybody
   # deviceCursors: false   # true: a device that names itself acknowledges for itself only
   # legacyLogin: false     # true: serve clients of the older delivery API below /legacy/ds
 

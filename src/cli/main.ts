@@ -3,6 +3,7 @@ import { GatewayError } from '../common/errors.js';
 import { readEnvironment } from '../config/env.js';
 import { inboxCommand } from './inbox.command.js';
 import { initCommand } from './init.command.js';
+import { keysCommand } from './keys.command.js';
 import { nameCommand } from './name.command.js';
 import { sandboxCommand } from './sandbox.command.js';
 import { sendCommand } from './send.command.js';
@@ -17,6 +18,7 @@ const program = new Command('dm3-gateway')
   .addCommand(startCommand(env))
   .addCommand(initCommand())
   .addCommand(nameCommand(env))
+  .addCommand(keysCommand(env))
   .addCommand(inboxCommand())
   .addCommand(sendCommand());
 for (const command of program.commands) command.copyInheritedSettings(program);

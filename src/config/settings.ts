@@ -111,6 +111,14 @@ const deliveryService = z.strictObject({
     })
     .prefault({})
     .describe('What may wait in one mailbox.'),
+  metrics: z
+    .strictObject({ intervalSeconds: seconds.default(86_400), retentionSeconds: seconds.default(864_000) })
+    .refine(({ intervalSeconds, retentionSeconds }) => retentionSeconds > intervalSeconds, {
+      path: ['retentionSeconds'],
+      error: 'no interval would ever be shown: it must be longer than intervalSeconds',
+    })
+    .prefault({})
+    .describe('Sums of what came in, for everybody to read at /ds/metrics; a larger interval tells less.'),
 });
 
 const delivery = z.strictObject({

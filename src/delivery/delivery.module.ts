@@ -131,6 +131,7 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       challenges: ChallengeStore,
       devices: DeviceStore,
       messageTtlDays: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.messageTtlDays],
+      trafficSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.metrics.retentionSeconds],
     }),
     fromParts(Parties, { crypto: CRYPTO, names: NameService, accounts: AccountService }),
     fromParts(SubmissionService, {
@@ -197,6 +198,7 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
     ForwardingService,
     MailboxStore,
     LoginService,
+    Limits,
     DeliveryRetention,
   ],
 })

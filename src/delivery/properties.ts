@@ -3,11 +3,12 @@ import { ENCRYPTION_SCHEME } from '../protocol/envelope/envelope.js';
 import { MESSAGE_TYPES } from '../protocol/envelope/message.js';
 import { profileExtensionResult } from '../protocol/profile/extension.js';
 import { deliveryServicePropertiesResult } from '../protocol/profile/properties.js';
+import type { Settings } from '../config/settings.js';
 import type { SpamGuard } from './spam/spam-guard.js';
 import type { Parties } from './submission/parties.js';
 
 interface Parts {
-  readonly settings: { readonly sizeLimit: number; readonly messageTtlDays: number };
+  readonly settings: Pick<Settings['deliveryService'], 'sizeLimit' | 'messageTtlDays' | 'metrics'>;
   readonly parties: Parties;
   readonly spam: SpamGuard;
 }
@@ -18,8 +19,13 @@ export class DeliveryServiceInfo {
 
   /** `messageTTL` in days (0 = for ever), `sizeLimit` in bytes. */
   properties(): string {
-    const { sizeLimit, messageTtlDays } = this.parts.settings;
-    return deliveryServicePropertiesResult({ messageTTL: messageTtlDays, sizeLimit });
+    const { sizeLimit, messageTtlDays, metrics } = this.parts.settings;
+    return deliveryServicePropertiesResult({
+      messageTTL: messageTtlDays,
+      sizeLimit,
+      metricsCollectionIntervalInSeconds: metrics.intervalSeconds,
+      metricsRetentionDurationInSeconds: metrics.retentionSeconds,
+    });
   }
 
   /** For whomever we take messages: accounts and ghosts. @throws ReceiverUnknownError; NamingUnavailableError */

@@ -66,6 +66,7 @@ function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenanc
       challenges: new ChallengeStore(sealer),
       devices: new DeviceStore(sealer),
       messageTtlDays: mailboxDays,
+      trafficSeconds: 864_000,
     }),
     ghosts: new GhostStore(sealer),
     conversations: new ConversationStore(sealer),

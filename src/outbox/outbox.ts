@@ -50,7 +50,7 @@ export class Outbox {
   /** What workers LISTEN to. Channels are shared by a whole PostgreSQL database, hence the schema. */
   readonly channel: string;
   #due = false;
-  #signalling: Promise<void> | undefined;
+  #signalling = false;
 
   constructor(schema: string) {
     this.channel = `outbox/${schema}`;
@@ -140,17 +140,18 @@ export class Outbox {
   #announce(tx: Tx): void {
     tx.afterCommit((db) => {
       this.#due = true;
-      this.#signalling ??= this.#signal(db);
+      if (!this.#signalling) void this.#signal(db);
     });
   }
 
   /** One at a time: what is committed meanwhile goes with the next. */
   async #signal(db: Queryable): Promise<void> {
+    this.#signalling = true;
     while (this.#due) {
       this.#due = false;
       await db.query('SELECT pg_notify($1, $2)', [this.channel, ''], 'outbox_announce').catch(() => undefined);
     }
-    this.#signalling = undefined;
+    this.#signalling = false;
   }
 }
 

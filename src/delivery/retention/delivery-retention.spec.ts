@@ -4,6 +4,7 @@ import type { Person } from '../../sandbox/people.js';
 import { ChallengeStore } from '../access/challenge.store.js';
 import { DeviceStore } from '../access/device.store.js';
 import { rateWindowStore } from '../limits/rate-window.store.js';
+import { trafficStore } from '../traffic/traffic.store.js';
 import { DeliveryRetention } from './delivery-retention.js';
 
 const OLD = 5_000;
@@ -29,7 +30,7 @@ afterAll(() => world.close());
 function retention(messageTtlDays: number): DeliveryRetention {
   const { db, mailbox, sealer } = world;
   const [challenges, devices] = [new ChallengeStore(sealer), new DeviceStore(sealer)];
-  return new DeliveryRetention({ db, mailbox, challenges, devices, messageTtlDays });
+  return new DeliveryRetention({ db, mailbox, challenges, devices, messageTtlDays, trafficSeconds: 3_600 });
 }
 
 const left = async () => (await world.mailbox.weigh(world.db, bob.address)).messages;
@@ -68,8 +69,9 @@ describe('DeliveryRetention', () => {
     await new ChallengeStore(world.sealer).add(world.db, alice.name, 'expired', -1);
     await new DeviceStore(world.sealer).greet(world.db, bob.address, Buffer.from('lost'));
     await world.db.query("UPDATE mailbox_device SET seen_at = now() - interval '31 days'");
+    await trafficStore.add(world.db, [{ start: 0, messages: 1, bytes: 1, notifications: 0 }]);
     await retention(0).purge();
-    for (const table of ['rate_window', 'login_challenge', 'mailbox_device']) {
+    for (const table of ['rate_window', 'login_challenge', 'mailbox_device', 'traffic']) {
       expect([table, await world.db.query(`SELECT 1 FROM ${table}`)]).toEqual([table, []]);
     }
   });

@@ -4,6 +4,7 @@ import type { ChallengeStore } from '../access/challenge.store.js';
 import type { DeviceStore } from '../access/device.store.js';
 import { rateWindowStore } from '../limits/rate-window.store.js';
 import type { MailboxStore } from '../mailbox/mailbox.store.js';
+import { trafficStore } from '../traffic/traffic.store.js';
 
 interface Parts {
   readonly db: Database;
@@ -12,6 +13,8 @@ interface Parts {
   readonly devices: DeviceStore;
   /** How long unread messages stay; 0 = for ever. */
   readonly messageTtlDays: number;
+  /** How long sums of what came in stay. */
+  readonly trafficSeconds: number;
 }
 
 /** What the delivery service keeps for a time only. */
@@ -20,10 +23,11 @@ export class DeliveryRetention {
 
   /** Removes what has outlived its time, in small steps: submissions go on meanwhile. */
   async purge(): Promise<void> {
-    const { db, mailbox, challenges, devices, messageTtlDays } = this.parts;
+    const { db, mailbox, challenges, devices, messageTtlDays, trafficSeconds } = this.parts;
     await inSteps((limit) => challenges.purge(db, limit));
     await inSteps((limit) => rateWindowStore.purge(db, limit));
     await inSteps((limit) => db.transaction((tx) => devices.purge(tx, limit)));
+    await inSteps((limit) => trafficStore.purge(db, trafficSeconds, limit));
     if (messageTtlDays > 0) await inSteps((limit) => mailbox.purge(db, messageTtlDays, limit));
   }
 }

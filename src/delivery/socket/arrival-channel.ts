@@ -41,7 +41,7 @@ export class ArrivalChannel {
   }
 
   /** In the order of the calls; nobody waits for it. What arrives while a signal is under way goes with the next. */
-  announce({ id, receiver }: Deposit): void {
+  announce({ id, receiver }: Pick<Deposit, 'id' | 'receiver'>): void {
     this.#waiting.push({ id, account: this.accountKey(receiver) });
     this.#sending ??= this.#send();
   }

@@ -56,6 +56,8 @@ export interface Deposit {
   /** UUID of its row. */
   readonly id: string;
   readonly receiver: EthAddress;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /**
@@ -87,7 +89,8 @@ export class SubmissionService {
     const first = await quota.hold(checked.receiver.address, checked.size, (claimRoom) =>
       db.transaction((tx) => this.#commit(tx, id, checked, claimRoom)),
     );
-    if (first && !checked.receiver.claimed) this.#tell({ id, receiver: checked.receiver.address });
+    const { receiver, size } = checked;
+    if (first && !receiver.claimed) this.#tell({ id, receiver: receiver.address, size });
     const status = first ? 'accepted' : 'duplicate';
     this.parts.log.info('envelope.submitted', { id, state: status, verdict: verdictOf(checked.sender) });
     return status;

@@ -12,8 +12,14 @@ const defaults = {
 
 describe('delivery service properties', () => {
   it('are a JSON string and read back unchanged', () => {
-    const text = deliveryServicePropertiesResult({ messageTTL: 30, sizeLimit: 20_000_000 });
-    const expected = { ...defaults, messageTTL: 30, sizeLimit: 20_000_000 };
+    const own = {
+      messageTTL: 30,
+      sizeLimit: 20_000_000,
+      metricsCollectionIntervalInSeconds: 3_600,
+      metricsRetentionDurationInSeconds: 86_400,
+    };
+    const text = deliveryServicePropertiesResult(own);
+    const expected = { ...own, notificationChannel: [] };
     expect(JSON.parse(text)).toEqual(expected);
     expect(parseDeliveryServiceProperties(text)).toEqual(expected);
     expect(parseDeliveryServiceProperties(JSON.parse(text))).toEqual(expected);

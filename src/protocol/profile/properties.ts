@@ -45,7 +45,7 @@ export function parseDeliveryServiceProperties(value: unknown): DeliveryServiceP
 
 /** The result of `dm3_getDeliveryServiceProperties`: a JSON string. Notification settings are nobody's business. */
 export function deliveryServicePropertiesResult(
-  properties: Pick<DeliveryServiceProperties, 'messageTTL' | 'sizeLimit'>,
+  properties: Omit<DeliveryServiceProperties, 'notificationChannel'>,
 ): string {
-  return stringify({ ...DEFAULTS, messageTTL: properties.messageTTL, sizeLimit: properties.sizeLimit });
+  return stringify({ ...properties, notificationChannel: [] });
 }
