@@ -10,14 +10,14 @@ const swc = {
   sourceMaps: 'inline',
   swcrc: false,
 };
-const project = (displayName, testMatch) => ({
+const project = (displayName, testMatch, setupFiles = []) => ({
   displayName,
   testMatch,
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
-  setupFiles: ['<rootDir>/test/support/preload.js'],
+  setupFiles,
 });
 
 export default {
@@ -27,6 +27,10 @@ export default {
   testTimeout: 60_000,
   projects: [
     project('unit', ['<rootDir>/src/**/*.spec.ts']),
-    project('e2e', ['<rootDir>/test/**/*.e2e-spec.ts', '<rootDir>/test/contract/**/*.spec.ts']),
+    project(
+      'e2e',
+      ['<rootDir>/test/**/*.e2e-spec.ts', '<rootDir>/test/contract/**/*.spec.ts'],
+      ['<rootDir>/test/support/preload.js'],
+    ),
   ],
 };
