@@ -22,7 +22,7 @@ const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 /** What did not change since the last run is not checked again. */
 const CACHE = 'node_modules/.cache';
 const CHECKS = {
-  format: ['prettier/bin/prettier.cjs', '--check', '--cache', '--cache-location', `${CACHE}/prettier`, '.'],
+  format: ['prettier/bin/prettier.cjs', '--check', '--cache', '.'],
   lint: ['oxlint/bin/oxlint'],
   boundaries: ['dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--config', '.dependency-cruiser.cjs'],
   types: ['typescript/bin/tsc', '--noEmit', '-p', '.', '--incremental', '--tsBuildInfoFile', `${CACHE}/tsbuildinfo`],
