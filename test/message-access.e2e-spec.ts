@@ -57,16 +57,21 @@ describe('a mailbox with more than a thousand messages', () => {
     for (let n = 1; n < MANY; n += 1) {
       const messageHash = `0x${n.toString(16).padStart(64, '0')}` as Hash;
       const copy = { ...envelope!, metadata: { ...envelope!.metadata, messageHash } };
-      await mailbox.add(gateway.db, randomUUID(), {
-        receiver,
-        sender: gateway.alice.address,
-        messageHash,
-        encryptedMessageHash: messageHash,
-        envelope: copy as never,
-        size: 1,
-        verdict: 'verified',
-        postmarkedAt: n,
-      });
+      await mailbox.addOnce(
+        gateway.db,
+        randomUUID(),
+        {
+          receiver,
+          sender: gateway.alice.address,
+          messageHash,
+          encryptedMessageHash: messageHash,
+          envelope: copy as never,
+          size: 1,
+          verdict: 'verified',
+          postmarkedAt: n,
+        },
+        randomBytes(32),
+      );
     }
   });
 

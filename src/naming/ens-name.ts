@@ -25,6 +25,10 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 99)}…` : text);
 }
 
+/** Spellings met last, since the same few names come again and again and a look at the tables of Unicode is slow. */
+const known = new Map<string, EnsName>();
+const KNOWN_NAMES = 5_000;
+
 /**
  * The one spelling under which a name is compared and stored: ENSIP-15. dm3 clients normalise with nameprep, which
  * takes names that ENSIP-15 refuses (`a_b.eth`, mixed scripts): those are lower-cased, if they look like names at all,
@@ -32,9 +36,13 @@ export function quoted(text: string): string {
  * @throws InvalidNameError
  */
 export function normaliseName(text: string): EnsName {
+  const before = known.get(text);
+  if (before !== undefined) return before;
   checkSize(text, text);
   const name = ensip15OrLowerCase(text);
   checkSize(name, text);
+  if (known.size >= KNOWN_NAMES) known.delete(known.keys().next().value!);
+  known.set(text, name);
   return name;
 }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { addressOf } from '../../../test/support/delivery-world.js';
 import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
@@ -37,17 +37,22 @@ function accessWith({ deviceCursors }: { deviceCursors: boolean }): MessageAcces
 
 async function arrive(text: string, changes: Partial<MailboxEntry> = {}): Promise<void> {
   const metadata = { deliveryInformation: { to: 'bob.eth', from: 'alice.eth' }, signature: '' };
-  await mailbox.add(storage.db, randomUUID(), {
-    receiver: BOB,
-    sender: ALICE,
-    messageHash: null,
-    encryptedMessageHash: hashOf(text),
-    envelope: { message: text, metadata, postmark: '' },
-    size: 1,
-    verdict: 'verified',
-    postmarkedAt: 0,
-    ...changes,
-  });
+  await mailbox.addOnce(
+    storage.db,
+    randomUUID(),
+    {
+      receiver: BOB,
+      sender: ALICE,
+      messageHash: null,
+      encryptedMessageHash: hashOf(text),
+      envelope: { message: text, metadata, postmark: '' },
+      size: 1,
+      verdict: 'verified',
+      postmarkedAt: 0,
+      ...changes,
+    },
+    randomBytes(32),
+  );
 }
 
 const plain = () => accessWith({ deviceCursors: false });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { addressOf } from '../../../test/support/delivery-world.js';
 import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
 import type { Hash } from '../../common/ids.js';
@@ -36,7 +36,7 @@ function deposit(quota: MailboxQuota, { bytes = 1, receiver = BOB, digits = '0',
   return quota.hold(receiver, bytes, (claim) =>
     storage.db.transaction(async (tx) => {
       await claim(tx);
-      await mailbox.add(tx, randomUUID(), {
+      const entry = {
         receiver,
         sender: 'alice.eth',
         messageHash: null,
@@ -47,9 +47,10 @@ function deposit(quota: MailboxQuota, { bytes = 1, receiver = BOB, digits = '0',
           postmark: '',
         },
         size: bytes,
-        verdict: 'verified',
+        verdict: 'verified' as const,
         postmarkedAt: 0,
-      });
+      };
+      await mailbox.addOnce(tx, randomUUID(), entry, randomBytes(32));
       if (fails) throw new Error('the commit fails');
     }),
   );

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { addressOf } from '../../../test/support/delivery-world.js';
 import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
@@ -36,7 +36,7 @@ const entry = (text: string, changes: Partial<MailboxEntry> = {}): MailboxEntry 
   ...changes,
 });
 const add = (text: string, changes?: Partial<MailboxEntry>) =>
-  mailbox.add(storage.db, randomUUID(), entry(text, changes));
+  mailbox.addOnce(storage.db, randomUUID(), entry(text, changes), randomBytes(32));
 const read = async (account: EthAddress, limit = 10, selection?: Selection) =>
   (await mailbox.page(storage.db, account, limit, selection)).entries.map(({ envelope }) => envelope);
 const texts = async (limit?: number, selection?: Selection) =>

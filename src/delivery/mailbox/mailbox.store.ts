@@ -1,8 +1,11 @@
 import type { EthAddress, Hash } from '../../common/ids.js';
+import { insertOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { ProcessedEnvelope } from '../../protocol/envelope/postmark.js';
 import type { Queryable, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { addressBytes, addressFromBytes } from '../addresses.js';
+import { keepOutcome, OUTCOME_COLUMNS } from '../sent/outcomes.js';
+import { hashKey, senderKey } from './mailbox-keys.js';
 
 export interface MailboxEntry {
   readonly receiver: EthAddress;
@@ -22,9 +25,14 @@ export interface MailboxEntry {
 
 export type Verdict = 'verified' | 'unverified';
 
-interface Row {
-  readonly id: string;
+interface Row extends Waiting {
   readonly sealed_envelope: Buffer;
+}
+
+/** A row, and whether no client of its receiver has had it yet. */
+interface Waiting {
+  readonly id: string;
+  readonly fresh: boolean;
 }
 
 /** Which envelopes; without members, all. */
@@ -44,7 +52,7 @@ export interface Page {
   readonly more: boolean;
 }
 
-export interface PageEntry {
+export interface PageEntry extends Waiting {
   /** Decimal; a later envelope has a higher one. */
   readonly position: string;
   readonly verdict: Verdict;
@@ -58,8 +66,7 @@ export interface Read {
 }
 
 /** A row and what lies in it. */
-export interface Letter {
-  readonly id: string;
+export interface Letter extends Waiting {
   readonly envelope: ProcessedEnvelope;
 }
 
@@ -79,20 +86,29 @@ interface Condition {
 const PAGE_BYTES = 64 * 1024 * 1024;
 const NEWEST = String(2n ** 63n - 1n);
 
+const ADD_ONCE = insertOnce(`INSERT INTO mailbox
+  (id, receiver, sender_key, message_key, encrypted_key, sealed_envelope, size, verdict, postmarked_ms)
+  SELECT $2, $4::bytea, $5::bytea, $6::bytea, $7::bytea, $8::bytea, $9::integer, $10, $11::bigint FROM first
+  RETURNING 1`);
+
 const place = (id: string) => ({ table: 'mailbox', column: 'sealed_envelope', row: id });
 
 /** Table `mailbox`: envelopes waiting for accounts of this delivery service, sealed, found by keyed hashes. */
 export class MailboxStore {
   constructor(private readonly sealer: Sealer) {}
 
-  /** @param id UUID of the new row */
-  async add(tx: Queryable, id: string, entry: MailboxEntry): Promise<void> {
+  /**
+   * Puts an envelope into its mailbox and remembers its key, in one statement.
+   * @param id UUID of the new row
+   * @param seenKey of which there is one envelope, however often it comes
+   * @returns false if there has been one
+   */
+  async addOnce(db: Queryable, id: string, entry: MailboxEntry, seenKey: Uint8Array): Promise<boolean> {
     const { receiver, messageHash } = entry;
-    const sql = `INSERT INTO mailbox
-      (id, receiver, sender_key, message_key, encrypted_key, sealed_envelope, size, verdict, postmarked_ms)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
     const values = [
+      seenKey,
       id,
+      SEEN_SECONDS,
       addressBytes(receiver),
       this.#senderKey(receiver, entry.sender),
       messageHash && this.#hashKey(receiver, messageHash),
@@ -102,7 +118,7 @@ export class MailboxStore {
       entry.verdict,
       entry.postmarkedAt,
     ];
-    await tx.query(sql, values, 'mailbox-add');
+    return (await db.query(ADD_ONCE, values, 'mailbox-add')).length > 0;
   }
 
   /** Newest first: `limit` envelopes at most, and fewer if they are large. */
@@ -118,28 +134,42 @@ export class MailboxStore {
       conditions.push(`NOT EXISTS (SELECT 1 FROM mailbox_acknowledgement AS read
         WHERE read.envelope_id = mailbox.id AND read.device_key = $${values.length})`);
     }
-    const sql = `SELECT id, position, verdict, CASE WHEN above < $4 THEN sealed_envelope END AS sealed_envelope FROM (
-      SELECT id, position, verdict, sealed_envelope, sum(size) OVER (ORDER BY position DESC ROWS UNBOUNDED PRECEDING) - size AS above
+    const sql = `SELECT id, position, verdict, fresh, CASE WHEN above < $4 THEN sealed_envelope END AS sealed_envelope FROM (
+      SELECT id, position, verdict, pushed_at IS NULL AS fresh, sealed_envelope, sum(size) OVER (ORDER BY position DESC ROWS UNBOUNDED PRECEDING) - size AS above
       FROM mailbox WHERE ${conditions.join(' AND ')} ORDER BY position DESC LIMIT $3) AS newest`;
     const name = `mailbox-page${selection.senders ? '-from' : ''}${selection.unreadBy ? '-unread' : ''}`;
     const rows = await db.query<Row & Omit<PageEntry, 'envelope'>>(sql, values, name);
     const taken = rows.slice(0, limit).filter((row) => row.sealed_envelope !== null);
-    const entries = taken.map((row) => ({ position: row.position, verdict: row.verdict, envelope: this.#open(row) }));
+    const entries = taken.map((row) => ({
+      id: row.id,
+      fresh: row.fresh,
+      position: row.position,
+      verdict: row.verdict,
+      envelope: this.#open(row),
+    }));
     return { entries, more: taken.length < rows.length };
   }
 
   /** Those of these rows that wait for the receiver, oldest first. */
   async waiting(db: Queryable, receiver: EthAddress, ids: readonly string[]): Promise<Letter[]> {
-    const sql = `SELECT id, sealed_envelope FROM mailbox WHERE receiver = $1 AND id = ANY($2::uuid[])
-      ORDER BY position`;
+    const sql = `SELECT id, pushed_at IS NULL AS fresh, sealed_envelope FROM mailbox
+      WHERE receiver = $1 AND id = ANY($2::uuid[]) ORDER BY position`;
     const rows = await db.query<Row>(sql, [addressBytes(receiver), ids], 'mailbox-waiting');
-    return rows.map((row) => ({ id: row.id, envelope: this.#open(row) }));
+    return rows.map((row) => ({ id: row.id, fresh: row.fresh, envelope: this.#open(row) }));
   }
 
-  /** Remembers that a client of the receiver was sent these rows; they stay until they are acknowledged. */
-  async markPushed(db: Queryable, ids: readonly string[]): Promise<void> {
-    const sql = 'UPDATE mailbox SET pushed_at = now() WHERE id = ANY($1::uuid[]) AND pushed_at IS NULL';
-    await db.query(sql, [ids], 'mailbox-pushed');
+  /**
+   * Remembers, before they go out, that a client of the receiver gets these rows: from now on they cannot be recalled,
+   * and stay until they are acknowledged. A crash right after it leaves them waiting, as if the client had been told.
+   * @returns those that are still there: one that was recalled a moment ago must not go out
+   */
+  async handOut<Entry extends Waiting>(db: Queryable, entries: readonly Entry[]): Promise<Entry[]> {
+    const fresh = entries.flatMap((entry) => (entry.fresh ? [entry.id] : []));
+    if (fresh.length === 0) return [...entries];
+    const sql = `UPDATE mailbox SET pushed_at = coalesce(pushed_at, now()) WHERE id IN (
+      SELECT id FROM mailbox WHERE id = ANY($1::uuid[]) ORDER BY position FOR UPDATE) RETURNING id`;
+    const there = new Set((await db.query<{ id: string }>(sql, [fresh], 'mailbox-hand-out')).map(({ id }) => id));
+    return entries.filter(({ id, fresh: wasFresh }) => !wasFresh || there.has(id));
   }
 
   /** What came for these accounts within the last `seconds`, oldest first. */
@@ -161,11 +191,17 @@ export class MailboxStore {
     return row!;
   }
 
-  /** Removes what the account has read, and says how much that was. Either hash will do; unknown ones are ignored. */
+  /**
+   * Removes what the account has read, keeps for senders who may ask that it was, and says how much that was. Either
+   * hash will do; unknown ones are ignored.
+   */
   async acknowledge(db: Queryable, receiver: EthAddress, read: Read): Promise<number> {
     let removed = 0;
     for (const { where, values } of this.#conditions(receiver, read)) {
-      removed += (await db.query(`DELETE FROM mailbox WHERE ${where} RETURNING 1`, values)).length;
+      const locked = `SELECT id FROM mailbox WHERE ${where} ORDER BY position FOR UPDATE`;
+      const sql = `WITH read AS (DELETE FROM mailbox WHERE id IN (${locked}) RETURNING ${OUTCOME_COLUMNS}),
+        kept AS (${keepOutcome('read', 'acknowledged')}) SELECT 1 FROM read`;
+      removed += (await db.query(sql, values)).length;
     }
     return removed;
   }
@@ -211,11 +247,11 @@ export class MailboxStore {
   }
 
   #senderKey(receiver: EthAddress, sender: string): Buffer {
-    return this.sealer.keyedHash('mailbox sender', receiver, sender.toLowerCase());
+    return senderKey(this.sealer, receiver, sender);
   }
 
   #hashKey(receiver: EthAddress, hash: Hash): Buffer {
-    return this.sealer.keyedHash('mailbox hash', receiver, hash.toLowerCase());
+    return hashKey(this.sealer, receiver, hash);
   }
 
   #open({ id, sealed_envelope }: Row): ProcessedEnvelope {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { addressOf } from '../../../test/support/delivery-world.js';
 import { eventually } from '../../../test/support/eventually.js';
@@ -31,20 +31,25 @@ afterEach(() => push.stop());
 /** Puts a message into a mailbox. */
 async function deposit(text: string, { receiver = BOB, minutesAgo = 0 } = {}): Promise<string> {
   const id = randomUUID();
-  await mailbox.add(storage.db, id, {
-    receiver,
-    sender: 'alice.eth',
-    messageHash: null,
-    encryptedMessageHash: `0x${'0'.repeat(64)}` as Hash,
-    envelope: {
-      message: text,
-      metadata: { deliveryInformation: { to: 'bob.eth', from: 'alice.eth' }, signature: '' },
-      postmark: '',
+  await mailbox.addOnce(
+    storage.db,
+    id,
+    {
+      receiver,
+      sender: 'alice.eth',
+      messageHash: null,
+      encryptedMessageHash: `0x${'0'.repeat(64)}` as Hash,
+      envelope: {
+        message: text,
+        metadata: { deliveryInformation: { to: 'bob.eth', from: 'alice.eth' }, signature: '' },
+        postmark: '',
+      },
+      size: 1,
+      verdict: 'verified',
+      postmarkedAt: Date.now(),
     },
-    size: 1,
-    verdict: 'verified',
-    postmarkedAt: Date.now(),
-  });
+    randomBytes(32),
+  );
   const sql = 'UPDATE mailbox SET received_at = now() - make_interval(mins => $2) WHERE id = $1';
   await storage.db.query(sql, [id, minutesAgo]);
   return id;

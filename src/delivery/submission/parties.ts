@@ -1,6 +1,8 @@
+import type { Clock } from '../../common/clock.js';
 import { GatewayError, isRetryable } from '../../common/errors.js';
 import type { EnsName, EthAddress } from '../../common/ids.js';
-import { InvalidNameError } from '../../naming/ens-name.js';
+import { BoundedCache } from '../../naming/bounded-cache.js';
+import { InvalidNameError, parseAddressName } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
@@ -11,13 +13,19 @@ import type { ClaimedReceiver, Destination, VerifiedSender } from './destination
 
 /** Where an envelope goes: to somebody else's queue, or into a mailbox with the key its postmark is encrypted for. */
 export type Receiver = { readonly name: EnsName; readonly address: EthAddress } & (
-  { readonly claimed: ClaimedReceiver } | { readonly claimed: null; readonly encryptionKey: Uint8Array }
+  | { readonly claimed: ClaimedReceiver; readonly encryptionKey?: undefined }
+  | { readonly claimed: null; readonly encryptionKey: Uint8Array }
 );
 
 /** The sender as far as it could be checked; `reason` says why it could not. */
 export type Sender = VerifiedSender | { readonly signingKey: null; readonly reason: string };
 
+/** A busy mailbox is not looked up for every message; what is no mailbox is looked up each time. */
+const MAILBOX_MS = 3_000;
+const MAILBOXES_KEPT = 10_000;
+
 interface Parts {
+  readonly clock: Clock;
   readonly crypto: CryptoProvider;
   readonly names: NameService;
   readonly accounts: AccountService;
@@ -27,7 +35,13 @@ interface Parts {
 export class Parties {
   readonly #destinations: Destination[] = [];
 
-  constructor(private readonly parts: Parts) {}
+  /** Whose an address is: somebody's who claims it, or (null) an account's. */
+  readonly #owners: BoundedCache<ClaimedReceiver | null>;
+
+  constructor(private readonly parts: Parts) {
+    const ttlMs = (claimed: ClaimedReceiver | null) => (claimed ? 0 : MAILBOX_MS);
+    this.#owners = new BoundedCache({ clock: parts.clock, maxEntries: MAILBOXES_KEPT, ttlMs });
+  }
 
   addDestination(destination: Destination): void {
     this.#destinations.push(destination);
@@ -36,13 +50,16 @@ export class Parties {
   /** @throws ReceiverUnknownError; NamingUnavailableError */
   async receiver(to: string): Promise<Receiver> {
     const name = this.#receiverName(to);
-    const claimed = await this.#claim(name, null);
-    if (claimed) return { name, address: claimed.address, claimed };
+    const claimedByName = parseAddressName(name) ? null : await this.#claim({ name, address: null });
+    if (claimedByName) return { name, address: claimedByName.address, claimed: claimedByName };
     const address = await this.parts.names.resolveAddress(name);
     if (!address) throw new ReceiverUnknownError({ reason: 'its name resolves to no address' });
-    const claimedByAddress = await this.#claim(name, address);
-    if (claimedByAddress) return { name, address, claimed: claimedByAddress };
-    return this.#mailbox(name, address);
+    const claimed = await this.#owners.get(address, () => this.#ownerOf(name, address));
+    if (claimed) return { name, address, claimed };
+    const { profile, keys } = await this.parts.accounts.profileOf(name, address);
+    if (!this.parts.accounts.lists(profile))
+      throw new ReceiverUnknownError({ reason: 'its profile names other services' });
+    return { name, address, claimed, encryptionKey: keys.encryption };
   }
 
   /**
@@ -78,20 +95,19 @@ export class Parties {
     }
   }
 
-  async #claim(name: EnsName, address: EthAddress | null): Promise<ClaimedReceiver | null> {
+  /** Null for an account. */
+  async #ownerOf(name: EnsName, address: EthAddress): Promise<ClaimedReceiver | null> {
+    const claimed = await this.#claim({ name, address });
+    if (!claimed && !(await this.parts.accounts.stored(address)))
+      throw new ReceiverUnknownError({ reason: 'it has no account here' });
+    return claimed;
+  }
+
+  async #claim(receiver: { name: EnsName; address: EthAddress | null }): Promise<ClaimedReceiver | null> {
     for (const destination of this.#destinations) {
-      const claimed = await destination.claim({ name, address });
+      const claimed = await destination.claim(receiver);
       if (claimed) return claimed;
     }
     return null;
-  }
-
-  async #mailbox(name: EnsName, address: EthAddress): Promise<Receiver> {
-    if (!(await this.parts.accounts.stored(address)))
-      throw new ReceiverUnknownError({ reason: 'it has no account here' });
-    const { profile, keys } = await this.parts.accounts.profileOf(name, address);
-    if (!this.parts.accounts.lists(profile))
-      throw new ReceiverUnknownError({ reason: 'its profile names other services' });
-    return { name, address, claimed: null, encryptionKey: keys.encryption };
   }
 }

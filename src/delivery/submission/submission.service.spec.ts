@@ -66,6 +66,16 @@ describe('a submission', () => {
     expect(await inbox(bob)).toHaveLength(before + 1);
   });
 
+  it('is answered the same when it is repeated after the mailbox became full', async () => {
+    const carl = await world.person('carl.eth', { signUp: true });
+    const [first, second] = ['one', 'two'].map((text) => world.envelope({ from: alice, to: carl, text }));
+    const submissions = world.submissionsWith({ messages: 1, bytes: 1_000_000 });
+    expect(await submissions.submit(first)).toBe('accepted');
+    await expect(submissions.submit(second)).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    expect(await submissions.submit(first)).toBe('duplicate');
+    expect(await inbox(carl)).toHaveLength(1);
+  });
+
   it('goes to whoever claims its receiver, once, and to no mailbox', async () => {
     const envelope = world.envelope({ from: alice, to: bob, text: 'to Carol', toName: 'Carol.fake.gateway.eth' });
     expect(await world.submissions.submit(envelope)).toBe('accepted');

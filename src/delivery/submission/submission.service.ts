@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import type { EthAddress, Hash } from '../../common/ids.js';
-import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
+import { isRemembered, rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
 import type { ProfileKeys } from '../../protocol/crypto/keys.js';
@@ -14,13 +14,15 @@ import {
   type Envelope,
 } from '../../protocol/envelope/envelope.js';
 import { createPostmark, processedEnvelope } from '../../protocol/envelope/postmark.js';
-import type { Database, Tx } from '../../storage/database.js';
+import type { Database } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { EnvelopeTooLargeError, UnverifiedSenderError } from '../errors.js';
+import { MailboxFullError } from '../limits/errors.js';
 import type { Limits } from '../limits/limits.js';
-import type { ClaimRoom, MailboxQuota } from '../limits/mailbox-quota.js';
-import type { MailboxStore } from '../mailbox/mailbox.store.js';
+import type { MailboxQuota } from '../limits/mailbox-quota.js';
+import type { MailboxEntry, MailboxStore } from '../mailbox/mailbox.store.js';
 import type { SpamGuard } from '../spam/spam-guard.js';
+import type { ClaimedReceiver } from './destination.js';
 import type { Origin } from './origin.js';
 import type { Parties, Receiver, Sender } from './parties.js';
 
@@ -85,12 +87,8 @@ export class SubmissionService {
   async submit(input: unknown, origin?: Origin): Promise<'accepted' | 'duplicate'> {
     const checked = await this.#check(input, origin);
     const id = randomUUID();
-    const { db, quota } = this.parts;
-    const first = await quota.hold(checked.receiver.address, checked.size, (claimRoom) =>
-      db.transaction((tx) => this.#commit(tx, id, checked, claimRoom)),
-    );
-    const { receiver, size } = checked;
-    if (first && !receiver.claimed) this.#tell({ id, receiver: receiver.address, size });
+    const { claimed, encryptionKey } = checked.receiver;
+    const first = await (claimed ? this.#handOver(id, checked, claimed) : this.#deposit(id, checked, encryptionKey));
     const status = first ? 'accepted' : 'duplicate';
     this.parts.log.info('envelope.submitted', { id, state: status, verdict: verdictOf(checked.sender) });
     return status;
@@ -119,22 +117,27 @@ export class SubmissionService {
     return sizeBytes;
   }
 
-  /** False if the same envelope is already ours. */
-  async #commit(tx: Tx, id: string, submission: Submission, claimRoom: ClaimRoom): Promise<boolean> {
-    const { sealer } = this.parts;
-    const key = sealer.keyedHash('seen envelope', submission.receiver.address, submission.hash);
-    const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
-    if (!seen.first) return false;
-    await this.#store(tx, id, submission, claimRoom);
-    return true;
+  /** One statement stores the envelope and remembers it. False if it was here before, even if the mailbox is full. */
+  async #deposit(id: string, submission: Submission, encryptionKey: Uint8Array): Promise<boolean> {
+    const { db, quota, mailbox } = this.parts;
+    const { receiver, size } = submission;
+    const seenKey = this.#seenKey(submission);
+    try {
+      const first = await quota.hold(receiver.address, size, async (claimRoom) => {
+        await claimRoom(db);
+        return mailbox.addOnce(db, id, this.#entry(submission, encryptionKey), seenKey);
+      });
+      if (first) this.#tell({ id, receiver: receiver.address, size });
+      return first;
+    } catch (error) {
+      if (error instanceof MailboxFullError && (await isRemembered(db, seenKey))) return false;
+      throw error;
+    }
   }
 
-  async #store(tx: Tx, id: string, submission: Submission, claimRoom: ClaimRoom): Promise<void> {
+  /** Whoever claims the receiver takes the envelope over in the transaction that remembers it. False if it was here. */
+  #handOver(id: string, submission: Submission, claimed: ClaimedReceiver): Promise<boolean> {
     const { envelope, information, hash, receiver, sender } = submission;
-    if (!receiver.claimed) {
-      await claimRoom(tx);
-      return this.#deposit(tx, id, submission, receiver);
-    }
     if (!sender.signingKey) throw new UnverifiedSenderError({ reason: sender.reason });
     const { name, address } = receiver;
     const checked = {
@@ -144,16 +147,22 @@ export class SubmissionService {
       receiver: { name, address },
       sender,
     };
-    await receiver.claimed.accept(tx, id, checked);
+    return this.parts.db.transaction(async (tx) => {
+      const { first } = await rememberOnce(tx, this.#seenKey(submission), id, SEEN_SECONDS);
+      if (first) await claimed.accept(tx, id, checked);
+      return first;
+    });
   }
 
-  async #deposit(
-    tx: Tx,
-    id: string,
-    { envelope, size, information, hash, sender }: Omit<Submission, 'receiver'>,
-    receiver: Receiver & { claimed: null },
-  ): Promise<void> {
-    const { crypto, random, clock, keys, mailbox } = this.parts;
+  #seenKey({ receiver, hash }: Submission): Buffer {
+    return this.parts.sealer.keyedHash('seen envelope', receiver.address, hash);
+  }
+
+  #entry(
+    { envelope, size, information, hash, sender, receiver }: Submission,
+    receiverEncryptionKey: Uint8Array,
+  ): MailboxEntry {
+    const { crypto, random, clock, keys } = this.parts;
     const receivedAt = clock.now();
     const postmark = createPostmark(
       crypto,
@@ -161,11 +170,11 @@ export class SubmissionService {
         envelopeMessage: envelope.message,
         receivedAt,
         signingKey: keys.signing.privateKey,
-        receiverEncryptionKey: receiver.encryptionKey,
+        receiverEncryptionKey,
       },
       random,
     );
-    await mailbox.add(tx, id, {
+    return {
       receiver: receiver.address,
       sender: sender.signingKey ? sender.address : information.from,
       messageHash: (envelope.metadata.messageHash ?? null) as Hash | null,
@@ -174,7 +183,7 @@ export class SubmissionService {
       size,
       verdict: verdictOf(sender),
       postmarkedAt: receivedAt,
-    });
+    };
   }
 }
 
