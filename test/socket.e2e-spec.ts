@@ -171,11 +171,11 @@ describe('What comes for an account', () => {
     const socket = await live(bob);
     await alice.send({ to: 'bob.eth', text: 'you are back' });
     expect(await textsOf(await socket.hears(1))).toEqual(['you are back']);
-    expect((await bob.incoming()).map(({ message }) => message.message)).toEqual(['you were out', 'you are back']);
     const [{ pushed }] = (await gateway.db.query('SELECT count(pushed_at)::int AS pushed FROM mailbox')) as [
       { pushed: number },
     ];
     expect(pushed).toBe(1);
+    expect((await bob.incoming()).map(({ message }) => message.message)).toEqual(['you were out', 'you are back']);
   });
 
   it('comes once, though it was submitted twice', async () => {

@@ -3,6 +3,7 @@ import { openTestStorage, type TestStorage } from '../../test/support/storage.js
 import { ChallengeStore } from '../delivery/access/challenge.store.js';
 import { DeviceStore } from '../delivery/access/device.store.js';
 import { MailboxStore } from '../delivery/mailbox/mailbox.store.js';
+import { SentStore } from '../delivery/sent/sent.store.js';
 import { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import { silentLog, type EventLog } from '../ops/event-log.js';
 import { Outbox } from '../outbox/outbox.js';
@@ -65,6 +66,8 @@ function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenanc
       mailbox: new MailboxStore(sealer),
       challenges: new ChallengeStore(sealer),
       devices: new DeviceStore(sealer),
+      sent: new SentStore(sealer),
+      stateDays: 30,
       messageTtlDays: mailboxDays,
       trafficSeconds: 864_000,
     }),

@@ -14,6 +14,8 @@ export type Fate = 'authorized' | 'unauthorized' | `refused: ${string}` | `ended
 export class LiveClient {
   readonly messages: AnyEnvelope[] = [];
   readonly fates: Fate[] = [];
+  /** Who was said to be online (`bob.eth+`) or not (`bob.eth-`), in this order. */
+  readonly news: string[] = [];
   readonly #socket: Socket;
 
   /** @param path where the delivery service's socket is, below the origin */
@@ -21,6 +23,9 @@ export class LiveClient {
     const options = { path, auth, transports: [transport], reconnection: false, forceNew: true };
     this.#socket = io(origin, options);
     this.#socket.on('message', (envelope: AnyEnvelope) => this.messages.push(envelope));
+    this.#socket.on('presence', ({ ensName, online }: { ensName: string; online: boolean }) =>
+      this.news.push(`${ensName}${online ? '+' : '-'}`),
+    );
     this.#socket.on('authorized', () => this.fates.push('authorized'));
     this.#socket.on('unauthorized', () => this.fates.push('unauthorized'));
     this.#socket.on('connect_error', ({ message }) => this.fates.push(`refused: ${message}`));
@@ -52,6 +57,19 @@ export class LiveClient {
   /** As clients do it: the envelope as an object, and the answer through the acknowledgement. */
   submit(data: unknown): Promise<{ response?: string; error?: string }> {
     return this.#socket.emitWithAck('submitMessage', data);
+  }
+
+  watch(data: unknown): Promise<{ response?: string; error?: string }> {
+    return this.#socket.emitWithAck('watchPresence', data);
+  }
+
+  unwatch(data: unknown): Promise<{ response?: string; error?: string }> {
+    return this.#socket.emitWithAck('unwatchPresence', data);
+  }
+
+  /** Waits for the last news to be this. */
+  learns(news: string): Promise<unknown> {
+    return eventually(`the news ${news}`, async () => this.news.at(-1) === news);
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import type { EthAddress } from '../../common/ids.js';
 import type { Queryable, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { addressBytes } from '../addresses.js';
+import { keepOutcome, OUTCOME_COLUMNS } from '../sent/outcomes.js';
 
 /** A device that has not been here for so long holds nothing back any more. */
 const FORGOTTEN_AFTER = `interval '30 days'`;
@@ -14,6 +15,9 @@ const READ_BY_ALL = `EXISTS (SELECT 1 FROM mailbox_acknowledgement WHERE envelop
     SELECT 1 FROM mailbox_device AS device WHERE device.receiver = mailbox.receiver AND NOT EXISTS (
       SELECT 1 FROM mailbox_acknowledgement AS read
       WHERE read.envelope_id = mailbox.id AND read.device_key = device.device_key))`;
+
+const KEEP_READ = `WITH read AS (SELECT ${OUTCOME_COLUMNS} FROM mailbox WHERE id = ANY($1::uuid[]))
+  ${keepOutcome('read', 'acknowledged')}`;
 
 /**
  * Tables `mailbox_device` and `mailbox_acknowledgement`: the devices of an account, and what each has read of what
@@ -43,7 +47,7 @@ export class DeviceStore {
   }
 
   /**
-   * Notes that a device has read these rows, and removes those that all have.
+   * Notes that a device has read these rows, which is all their senders may ask, and removes those that all have.
    * @param ids rows of the account, locked by this transaction: of two devices that read at once, the second sees
    *   what the first noted
    * @returns how many the device had not read before
@@ -52,6 +56,7 @@ export class DeviceStore {
     const note = `INSERT INTO mailbox_acknowledgement (envelope_id, device_key) SELECT unnest($1::uuid[]), $2
       ON CONFLICT DO NOTHING RETURNING 1`;
     const noted = await tx.query(note, [ids, deviceKey]);
+    await tx.query(KEEP_READ, [ids]);
     await tx.query(`DELETE FROM mailbox WHERE id = ANY($1) AND ${READ_BY_ALL}`, [ids]);
     return noted.length;
   }

@@ -52,11 +52,12 @@ export class MessageAccess {
     const { db, mailbox, cursors } = this.parts;
     const before = since === undefined ? undefined : cursors.read(account, since);
     const unreadBy = await this.#greet(account, device);
-    const { entries, more } = await mailbox.page(db, account, limit, { before, senders, unreadBy });
-    const last = entries.at(-1);
+    const page = await mailbox.page(db, account, limit, { before, senders, unreadBy });
+    const entries = await mailbox.handOut(db, page.entries);
+    const last = page.entries.at(-1);
     return {
       envelopes: entries.map(({ envelope }) => envelope),
-      next: more && last ? cursors.write(account, last.position) : null,
+      next: page.more && last ? cursors.write(account, last.position) : null,
       unverified: entries.filter(({ verdict }) => verdict === 'unverified').map((entry) => this.#hashOf(entry)),
     };
   }

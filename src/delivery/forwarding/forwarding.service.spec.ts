@@ -7,6 +7,7 @@ import { profileKeysFromSeed } from '../../protocol/crypto/keys.js';
 import { encryptText } from '../../protocol/crypto/payload.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
 import { openDeliveryInformation, parseEnvelope, type Envelope } from '../../protocol/envelope/envelope.js';
+import { openPostmark, verifyPostmark } from '../../protocol/envelope/postmark.js';
 import type { ProfileExtension } from '../../protocol/profile/extension.js';
 import type { Person } from '../../sandbox/people.js';
 import { DeliveryServiceClient } from './delivery-service-client.js';
@@ -161,6 +162,34 @@ describe('forward', () => {
       retryable: false,
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('to our own service', () => {
+  it('the message gets the same postmark, and nothing leaves the machine', async () => {
+    const sent = await parcel();
+    await forwarding.forward(sent, profileWith('ds.gateway.eth', 'one.eth'));
+    expect(tried).toEqual([]);
+    const [kept] = await world.inbox(bob);
+    expect(kept!.message).toBe(sent.encryptedMessage);
+    const postmark = openPostmark(world.crypto, kept!.postmark, bob.keys.encryption);
+    expect(verifyPostmark(world.crypto, postmark, kept!.message, world.own.keys.signing.publicKey)).toBe(true);
+  });
+
+  it('the message meets the same checks: rules, size, and the signature of its sender', async () => {
+    const [letter, before] = [await parcel(), await world.inbox(bob)];
+    const deliver = (parts: Partial<Parcel> = {}) =>
+      forwarding.forward({ ...letter, ...parts }, profileWith('ds.gateway.eth'));
+    const refused = (reason: RegExp) => ({ message: expect.stringMatching(reason) as unknown, retryable: false });
+
+    await world.spam.setRules(bob.address, { block: ['ghost.eth'] });
+    await expect(deliver()).rejects.toMatchObject(refused(/does not take messages from this sender/));
+    await world.spam.setRules(bob.address, {});
+    const encryptedMessage = encryptText(world.crypto, bob.keys.encryption.publicKey, 'x'.repeat(20_000), randomBytes);
+    await expect(deliver({ encryptedMessage })).rejects.toMatchObject(refused(/takes 20000 at most/));
+    const senderSigningKey = bob.keys.signing.privateKey;
+    await expect(deliver({ senderSigningKey })).rejects.toMatchObject(refused(/does not match the dm3 profile/));
+    expect(await world.inbox(bob)).toEqual(before);
   });
 });
 

@@ -3,7 +3,8 @@ import { DeliveryWorld } from '../../../test/support/delivery-world.js';
 import type { Person } from '../../sandbox/people.js';
 import { ChallengeStore } from '../access/challenge.store.js';
 import { DeviceStore } from '../access/device.store.js';
-import { rateWindowStore } from '../limits/rate-window.store.js';
+import { rateWindowStore } from '../../storage/rate-limits/rate-window.store.js';
+import { SentStore } from '../sent/sent.store.js';
 import { trafficStore } from '../traffic/traffic.store.js';
 import { DeliveryRetention } from './delivery-retention.js';
 
@@ -29,8 +30,12 @@ afterAll(() => world.close());
 
 function retention(messageTtlDays: number): DeliveryRetention {
   const { db, mailbox, sealer } = world;
-  const [challenges, devices] = [new ChallengeStore(sealer), new DeviceStore(sealer)];
-  return new DeliveryRetention({ db, mailbox, challenges, devices, messageTtlDays, trafficSeconds: 3_600 });
+  const stores = {
+    challenges: new ChallengeStore(sealer),
+    devices: new DeviceStore(sealer),
+    sent: new SentStore(sealer),
+  };
+  return new DeliveryRetention({ db, mailbox, ...stores, messageTtlDays, stateDays: 30, trafficSeconds: 3_600 });
 }
 
 const left = async () => (await world.mailbox.weigh(world.db, bob.address)).messages;
@@ -70,7 +75,12 @@ describe('DeliveryRetention', () => {
     await new DeviceStore(world.sealer).greet(world.db, bob.address, Buffer.from('lost'));
     await world.db.query("UPDATE mailbox_device SET seen_at = now() - interval '31 days'");
     await trafficStore.add(world.db, [{ start: 0, messages: 1, bytes: 1, notifications: 0 }]);
+    await world.db.query(
+      `INSERT INTO mailbox_outcome (encrypted_key, sender_key, outcome, settled_at)
+       SELECT n::text::bytea, '', 'recalled', now() - make_interval(days => n) FROM generate_series(29, 31) AS n`,
+    );
     await retention(0).purge();
+    expect(await world.db.query('SELECT 1 FROM mailbox_outcome')).toHaveLength(1);
     for (const table of ['rate_window', 'login_challenge', 'mailbox_device', 'traffic']) {
       expect([table, await world.db.query(`SELECT 1 FROM ${table}`)]).toEqual([table, []]);
     }

@@ -69,11 +69,7 @@ export class OnlineAccount {
       const unsent = ids.filter((id) => !this.#sent.has(id));
       const letters = await mailbox.waiting(db, this.address, unsent);
       if (this.sockets.size === 0) return;
-      for (const { id, envelope } of letters) this.#send(id, envelope);
-      await mailbox.markPushed(
-        db,
-        letters.map(({ id }) => id),
-      );
+      for (const { id, envelope } of await mailbox.handOut(db, letters)) this.#send(id, envelope);
     } catch (error) {
       log.warn('mailbox.push-failed', { code: errorCode(error), count: ids.length });
     }

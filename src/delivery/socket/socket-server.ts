@@ -3,6 +3,7 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { DefaultEventsMap, ExtendedError, Server, Socket } from 'socket.io';
 import type { Clock } from '../../common/clock.js';
 import { errorCode } from '../../common/errors.js';
+import type { EthAddress } from '../../common/ids.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
@@ -12,6 +13,9 @@ import { isUnexpected, publicText } from '../api/errors.js';
 import { requestLimit } from '../api/request-limit.js';
 import { SessionRequiredError } from '../errors.js';
 import { BASE_PATH } from '../own-service.js';
+import type { Permissions } from '../permissions/permissions.js';
+import type { Presence } from '../presence/presence.js';
+import { WatchList, type PresenceNews } from '../presence/watch-list.js';
 import type { SubmissionService } from '../submission/submission.service.js';
 import { TooManySocketsError } from './errors.js';
 import { parseHandshake } from './handshake.js';
@@ -25,6 +29,8 @@ interface Parts {
   readonly logins: LoginService;
   readonly submissions: SubmissionService;
   readonly push: MailboxPush;
+  readonly permissions: Permissions;
+  readonly presence: Presence;
   readonly clock: Clock;
   /** Bytes of an envelope. */
   readonly sizeLimit: number;
@@ -33,12 +39,15 @@ interface Parts {
 
 interface FromClient {
   submitMessage(data: unknown, ack?: unknown): void;
+  watchPresence(data: unknown, ack?: unknown): void;
+  unwatchPresence(data: unknown, ack?: unknown): void;
 }
 
 interface ToClient {
   authorized(): void;
   unauthorized(): void;
   message(envelope: ProcessedEnvelope): void;
+  presence(news: PresenceNews): void;
 }
 
 /** `session` is null for a token that is not good for the name it came with. */
@@ -62,7 +71,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The live side of the delivery service (dm3 delivery service socket, socket.io 4): pushes what comes for an account
- * to all of its sockets, and takes envelopes. Pushed mail waits on until it is acknowledged over REST.
+ * to all of its sockets, takes envelopes, and tells who is online as far as accounts permit it. Pushed mail waits on
+ * until it is acknowledged over REST.
  */
 export class SocketServer {
   /** Connections that have left the HTTP server's care. */
@@ -114,7 +124,7 @@ export class SocketServer {
   async #sessionOf({ handshake }: ClientSocket): Promise<Session | null> {
     const { names, logins, push } = this.parts;
     const { ensName, token } = parseHandshake(handshake.auth);
-    const session = await logins.session(names.canonical(ensName), token).catch(nullIfUnauthorised);
+    const session = await logins.session(await names.canonical(ensName), token).catch(nullIfUnauthorised);
     if (session && push.connectedOf(session.address) >= SOCKETS_PER_ACCOUNT) {
       throw new TooManySocketsError({ limit: SOCKETS_PER_ACCOUNT });
     }
@@ -132,26 +142,36 @@ export class SocketServer {
       leave();
     });
     this.#takeEnvelopes(socket);
+    this.#showPresence(socket, session.address);
     socket.emit('authorized');
   }
 
   /** One after the other, so that what a client writes arrives in the order of its writing. */
   #takeEnvelopes(socket: ClientSocket): void {
     const line = new Line(SUBMISSIONS_WAITING);
-    socket.on('submitMessage', (data, ack) => {
-      void this.#submit(line, data).then((answer) => typeof ack === 'function' && ack(answer));
-    });
+    // `{envelop, token}`: the envelope's own signature says whose it is, the token is not needed
+    const submit = (data: unknown) => this.parts.submissions.submit((data as { envelop?: unknown } | null)?.envelop);
+    socket.on('submitMessage', (data, ack) => void this.#answer(ack, () => line.run(() => submit(data))));
   }
 
-  /** @param data `{envelop, token}`: the envelope's own signature says whose it is, the token is not needed */
-  async #submit(line: Line, data: unknown): Promise<Answer> {
-    const { envelop } = (data ?? {}) as { envelop?: unknown };
-    try {
-      await line.run(() => this.parts.submissions.submit(envelop));
-      return { response: 'success' };
-    } catch (error) {
-      return { error: this.#textOf(error) };
-    }
+  /** Its account is online, for those who may know; and it may ask who else is. */
+  #showPresence(socket: ClientSocket, account: EthAddress): void {
+    const leave = this.parts.presence.join(account);
+    const watched = new WatchList(this.parts, account, (news) => socket.emit('presence', news));
+    socket.once('disconnect', () => {
+      leave();
+      watched.clear();
+    });
+    socket.on('watchPresence', (data, ack) => void this.#answer(ack, () => watched.add(data)));
+    socket.on('unwatchPresence', (data, ack) => void this.#answer(ack, async () => watched.remove(data)));
+  }
+
+  async #answer(ack: unknown, work: () => Promise<unknown>): Promise<void> {
+    const answer = await work().then(
+      (): Answer => ({ response: 'success' }),
+      (error: unknown): Answer => ({ error: this.#textOf(error) }),
+    );
+    if (typeof ack === 'function') ack(answer);
   }
 
   #textOf(error: unknown): string {

@@ -10,6 +10,8 @@ import { Database } from '../../storage/database.js';
 import { Sealer } from '../../storage/sealer.js';
 import { LoginService } from '../access/login.service.js';
 import { MailboxStore } from '../mailbox/mailbox.store.js';
+import { Permissions } from '../permissions/permissions.js';
+import { Presence } from '../presence/presence.js';
 import { SubmissionService } from '../submission/submission.service.js';
 import { ArrivalChannel } from './arrival-channel.js';
 import { MailboxPush } from './mailbox-push.js';
@@ -25,12 +27,15 @@ import { SocketServer } from './socket-server.js';
       clock: CLOCK,
       log: EVENT_LOG,
     }),
+    fromParts(Presence, { db: Database, log: EVENT_LOG }),
     fromParts(SocketServer, {
       http: [HttpAdapterHost, (host: HttpAdapterHost) => () => host.httpAdapter.getHttpServer() as HttpServer],
       names: NameService,
       logins: LoginService,
       submissions: SubmissionService,
       push: MailboxPush,
+      permissions: Permissions,
+      presence: Presence,
       clock: CLOCK,
       sizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
       log: EVENT_LOG,
@@ -42,6 +47,8 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly submissions: SubmissionService,
     private readonly channel: ArrivalChannel,
     private readonly push: MailboxPush,
+    private readonly permissions: Permissions,
+    private readonly presence: Presence,
     private readonly sockets: SocketServer,
     private readonly metrics: Metrics,
   ) {}
@@ -49,13 +56,15 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     this.submissions.onDeposit((deposit) => this.channel.announce(deposit));
     this.metrics.observe('sockets_connected', "Sockets of accounts' clients.", async () => this.push.connected);
+    this.permissions.onChange((account) => this.presence.permissionsChanged(account));
     this.push.start();
+    this.presence.start();
     await this.sockets.start();
   }
 
   /** Before the HTTP server closes, which waits for every connection. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.push.stop();
+    await Promise.all([this.push.stop(), this.presence.stop()]);
     this.sockets.stop();
     await this.channel.flushed();
   }

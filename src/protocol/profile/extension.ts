@@ -11,6 +11,8 @@ export interface ProfileExtension {
   readonly encryptionSchemes: readonly string[];
   readonly supportedMessageTypes: readonly MessageType[];
   readonly spamFilterRules?: SpamThresholds;
+  /** What it lets other accounts of its delivery service do (docs/delivery-states.md); not there if nothing. */
+  readonly permissions?: readonly string[];
 }
 
 /** Positive list and names by the specification; negative list and `encryptionAlgorithm` by the clients. */
@@ -38,13 +40,14 @@ export function parseProfileExtension(value: unknown): ProfileExtension {
 
 /** The result of `dm3_getProfileExtension`: a JSON string with both spellings in it. */
 export function profileExtensionResult(extension: ProfileExtension): string {
-  const { encryptionSchemes, supportedMessageTypes, spamFilterRules } = extension;
+  const { encryptionSchemes, supportedMessageTypes, spamFilterRules, permissions } = extension;
   return stringify({
     encryptionScheme: encryptionSchemes,
     encryptionAlgorithm: encryptionSchemes,
     supportedMessageTypes,
     notSupportedMessageTypes: MESSAGE_TYPES.filter((type) => !supportedMessageTypes.includes(type)),
     spamFilterRules,
+    permissions,
   });
 }
 
