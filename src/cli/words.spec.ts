@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { size } from './words.js';
+import { moment, size } from './words.js';
 
 it.each([
   [0, '0 bytes'],
@@ -10,4 +10,8 @@ it.each([
   [4_000_000_000_000, '4000.0 GB'],
 ])('says %d as %s', (bytes, words) => {
   expect(size(bytes)).toBe(words);
+});
+
+it('says a moment to the minute', () => {
+  expect(moment(Date.UTC(2026, 8, 21, 12, 0, 59))).toBe('2026-09-21 12:00 UTC');
 });

@@ -1,10 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { dkimRecord } from '../cli/dkim-record.js';
+import { dkimValue } from '../adapters/email/dns-records.js';
 import { ConfigError } from './errors.js';
-import { settleSecrets } from './secret-files.js';
+import { addStorageKey, settleSecrets } from './secret-files.js';
 import { loadSecrets } from './secrets.js';
 
 const ROOT = 'ab'.repeat(32);
@@ -81,6 +90,53 @@ describe('settleSecrets', () => {
   it('makes secrets that can be loaded and published', () => {
     const files = settleSecrets(path.join(home, 'made'));
     expect(loadSecrets(files, {}).storageKeys).toHaveLength(1);
-    expect(dkimRecord(readFileSync(files.dkimKeyFile, 'utf8'))).toMatch(/^v=DKIM1; k=rsa; p=[A-Za-z0-9+/]{392}$/);
+    expect(dkimValue(readFileSync(files.dkimKeyFile, 'utf8'))).toMatch(/^v=DKIM1; k=rsa; p=[A-Za-z0-9+/]{392}$/);
+  });
+});
+
+describe('addStorageKey', () => {
+  const made = (name: string, text: string) => {
+    const file = path.join(home, name);
+    writeFileSync(file, text);
+    chmodSync(file, 0o640);
+    return file;
+  };
+  const idsIn = (file: string) => loadSecrets({ storageKeysFile: file }, { DM3_GATEWAY_ROOT_SECRET: ROOT }).storageKeys;
+
+  it('puts a fresh key before the others, which stay', () => {
+    const file = made('growing', `2:${KEY}\n1:${ROOT}\n`);
+    expect(addStorageKey(file, [2, 1])).toBe(3);
+    const [fresh, ...others] = idsIn(file);
+    expect(fresh.id).toBe(3);
+    expect(others.map(({ id, key }) => [id, Buffer.from(key).toString('hex')])).toEqual([
+      [2, KEY],
+      [1, ROOT],
+    ]);
+    expect(addStorageKey(file, [3, 2, 1])).toBe(4);
+    expect(Buffer.from(idsIn(file)[0].key)).not.toEqual(Buffer.from(fresh.key));
+  });
+
+  it('keeps the mode, follows a link, and minds no leftover of a run that was killed', () => {
+    const file = made('linked', `1:${KEY}`);
+    writeFileSync(`${file}.new`, 'half a k');
+    symlinkSync(file, path.join(home, 'link'));
+    addStorageKey(path.join(home, 'link'), [1]);
+    expect(idsIn(file).map(({ id }) => id)).toEqual([2, 1]);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    expect(readdirSync(home).filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  it('says what keeps it from it', () => {
+    expect(() => addStorageKey(path.join(home, 'none'), [1])).toThrow(ConfigError);
+    expect(() => addStorageKey(path.join(home, 'none'), [1])).toThrow(/Cannot put a new key into .*none: ENOENT/);
+    expect(() => addStorageKey(made('full', `255:${KEY}`), [255])).toThrow(/numbered up to 255/);
+  });
+
+  it('is seen by processes that run, if their keys are from the file', () => {
+    const file = made('watched', `1:${KEY}`);
+    const running = loadSecrets({ storageKeysFile: file }, { DM3_GATEWAY_ROOT_SECRET: ROOT });
+    addStorageKey(file, [1]);
+    expect(running.rereadStorageKeys!().map(({ id }) => id)).toEqual([2, 1]);
+    expect(loadSecrets({ storageKeysFile: file }, env(ROOT, `1:${KEY}`)).rereadStorageKeys).toBeUndefined();
   });
 });

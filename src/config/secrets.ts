@@ -7,12 +7,16 @@ export interface Secrets {
   readonly rootSecret: Uint8Array;
   /** The first seals, all open. */
   readonly storageKeys: readonly [StorageKeySecret, ...StorageKeySecret[]];
+  /** As their file has them now; missing if they come from the environment. @throws ConfigError */
+  readonly rereadStorageKeys?: () => Secrets['storageKeys'];
 }
 
 export interface StorageKeySecret {
   readonly id: number;
   readonly key: Uint8Array;
 }
+
+const STORAGE_KEYS_VARIABLE = 'DM3_GATEWAY_STORAGE_KEYS';
 
 interface SecretFiles {
   readonly rootSecretFile?: string;
@@ -25,8 +29,13 @@ interface SecretFiles {
  */
 export function loadSecrets(files: SecretFiles, env: Environment): Secrets {
   const root = read('root secret', 'DM3_GATEWAY_ROOT_SECRET', 'rootSecretFile', files.rootSecretFile, env);
-  const keys = read('storage keys', 'DM3_GATEWAY_STORAGE_KEYS', 'storageKeysFile', files.storageKeysFile, env);
-  return { rootSecret: hex32('The root secret', root), storageKeys: parseStorageKeys(keys) };
+  const readKeys = () =>
+    parseStorageKeys(read('storage keys', STORAGE_KEYS_VARIABLE, 'storageKeysFile', files.storageKeysFile, env));
+  return {
+    rootSecret: hex32('The root secret', root),
+    storageKeys: readKeys(),
+    ...(env[STORAGE_KEYS_VARIABLE] ? {} : { rereadStorageKeys: readKeys }),
+  };
 }
 
 function read(what: string, variable: string, setting: string, file: string | undefined, env: Environment): string {

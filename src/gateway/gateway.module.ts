@@ -13,6 +13,7 @@ import { AccountService } from '../delivery/accounts/account.service.js';
 import { OwnService } from '../delivery/own-service.js';
 import { ForwardingService } from '../delivery/forwarding/forwarding.service.js';
 import { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
+import { SpamGuard } from '../delivery/spam/spam-guard.js';
 import { Parties } from '../delivery/submission/parties.js';
 import { AliasNames } from '../naming/alias/alias-names.js';
 import { NameService } from '../naming/name-service.js';
@@ -33,6 +34,8 @@ import { GatewayDestination } from './from-dm3/gateway-destination.js';
 import { GhostKeys } from './ghosts/ghost-keys.js';
 import { GhostService } from './ghosts/ghost.service.js';
 import { GhostStore } from './ghosts/ghost.store.js';
+import { KeyHistory } from './ghosts/key-history.js';
+import { profileBelievedSeconds } from './ghosts/key-times.js';
 import { Maintenance } from './maintenance.js';
 import { MessageMapStore } from './messages/message-map.store.js';
 import { MessageStore } from './messages/message.store.js';
@@ -41,6 +44,7 @@ import { NoticeHandler } from './notices/notice.handler.js';
 import { Notices } from './notices/notices.js';
 import { retryPolicy } from './retry.js';
 import { GatewayPortService } from './to-dm3/gateway-port.js';
+import { ReceiverRules } from './to-dm3/receiver-rules.js';
 import { ToDm3Handler } from './to-dm3/to-dm3.handler.js';
 
 const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
@@ -102,15 +106,18 @@ function createWorker(
       inject: [CRYPTO, SECRETS],
       useFactory: (crypto: CryptoProvider, { rootSecret }: Secrets) => new GhostKeys(crypto, rootSecret),
     },
+    fromParts(KeyHistory, { db: Database, clock: CLOCK }),
     fromParts(GhostService, {
       crypto: CRYPTO,
       clock: CLOCK,
       db: Database,
       keys: GhostKeys,
+      history: KeyHistory,
       store: GhostStore,
       aliases: AliasNames,
       deliveryService: [OwnService, ({ name }: OwnService) => name],
       formatAddress: [AdapterRegistry, (adapters: AdapterRegistry) => (foreign) => adapters.format(foreign)],
+      profileBelievedSeconds: [SETTINGS, profileBelievedSeconds],
     }),
     fromParts(Notices, {
       ghosts: GhostService,
@@ -128,6 +135,13 @@ function createWorker(
       messages: MessageStore,
       queue: MessageQueue,
     }),
+    fromParts(ReceiverRules, {
+      db: Database,
+      accounts: AccountService,
+      spam: SpamGuard,
+      ghosts: GhostService,
+      messages: MessageStore,
+    }),
     fromParts(GatewayPortService, {
       db: Database,
       sealer: Sealer,
@@ -140,6 +154,7 @@ function createWorker(
       map: MessageMapStore,
       queue: MessageQueue,
       notices: Notices,
+      rules: ReceiverRules,
       log: EVENT_LOG,
     }),
     fromParts(ToDm3Handler, {

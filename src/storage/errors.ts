@@ -19,6 +19,14 @@ export class SealBrokenError extends GatewayError {
   }
 }
 
+/** A value is sealed with a key that this machine does not have yet: whoever rotates the keys brings it here. */
+export class StorageKeyMissingError extends GatewayError {
+  constructor({ id, cause }: { id: number; cause?: unknown }) {
+    const message = `A sealed column does not open: storage key ${id} is not among the configured keys.`;
+    super({ code: 'STORAGE_KEY_MISSING', kind: 'unavailable', message, retryable: true, cause });
+  }
+}
+
 /** SQLSTATE classes and codes that pass by themselves: connection, resources, operator intervention, collisions. */
 const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014)/;
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH']);

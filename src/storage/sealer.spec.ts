@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { createNobleProvider } from '../protocol/crypto/noble.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
-import { SealBrokenError } from './errors.js';
-import { deriveKey, Sealer, type StorageKey } from './sealer.js';
+import { SealBrokenError, StorageKeyMissingError } from './errors.js';
+import { deriveKey, Sealer, type StorageKey, type StorageKeys } from './sealer.js';
 
 const ROOT_SECRET = new Uint8Array(32).fill(1);
 const KEY: StorageKey = { id: 1, key: new Uint8Array(32).fill(2) };
@@ -27,6 +27,9 @@ describe.each(['sodium', 'noble'] as const)('Sealer with %s', (name) => {
 
   const sealerWith = (...storageKeys: [StorageKey, ...StorageKey[]]) =>
     new Sealer(crypto, randomBytes, { storageKeys, rootSecret: ROOT_SECRET });
+
+  const sealerFrom = (rereadStorageKeys: () => StorageKeys) =>
+    new Sealer(crypto, randomBytes, { storageKeys: [KEY], rootSecret: ROOT_SECRET, rereadStorageKeys });
 
   it('opens what it sealed, at the same place only', () => {
     fc.assert(
@@ -66,7 +69,8 @@ describe.each(['sodium', 'noble'] as const)('Sealer with %s', (name) => {
     for (const index of sealed.keys()) {
       const changed = Buffer.from(sealed);
       changed[index]! ^= 1;
-      expect(() => sealer.open(PLACE, changed)).toThrow(SealBrokenError);
+      const complaint = index === 1 ? StorageKeyMissingError : SealBrokenError; // the octet that names the key
+      expect(() => sealer.open(PLACE, changed)).toThrow(complaint);
     }
     expect(() => sealer.open(PLACE, sealed.subarray(0, -1))).toThrow(SealBrokenError);
     expect(() => sealer.open(PLACE, Buffer.alloc(0))).toThrow('not in a form this version knows');
@@ -80,6 +84,33 @@ describe.each(['sodium', 'noble'] as const)('Sealer with %s', (name) => {
     expect(() => sealer.open(PLACE, rotated.seal(PLACE, HELLO))).toThrow('storage key 2 is not among');
     const replaced = sealerWith({ id: KEY.id, key: NEWER.key });
     expect(() => replaced.open(PLACE, old)).toThrow('belong to another row or key');
+  });
+
+  it('takes up keys that were changed while it works, at the latest when it meets one', () => {
+    const old = sealer.seal(PLACE, HELLO);
+    const byOthers = sealerWith(NEWER, KEY).seal(PLACE, HELLO);
+    let file: StorageKeys = [KEY];
+    const running = sealerFrom(() => file);
+    expect(() => running.open(PLACE, byOthers)).toThrow('storage key 2 is not among');
+    file = [NEWER, KEY];
+    expect(running.activeKeyId).toBe(KEY.id);
+    expect(Buffer.from(running.open(PLACE, byOthers))).toEqual(HELLO);
+    expect(running.seal(PLACE, HELLO)[1]).toBe(NEWER.id);
+    expect(Buffer.from(running.open(PLACE, old))).toEqual(HELLO);
+  });
+
+  it('goes on with the keys it has while the others cannot be read', () => {
+    const running = sealerFrom(() => {
+      throw new Error('no such file');
+    });
+    expect(() => running.refreshKeys()).toThrow('no such file');
+    expect(Buffer.from(running.open(PLACE, running.seal(PLACE, HELLO)))).toEqual(HELLO);
+  });
+
+  it('calls a key that is not here a passing lack, since it may be brought', () => {
+    expect(new StorageKeyMissingError({ id: 2 }).retryable).toBe(true);
+    const open = () => sealer.open(PLACE, sealerWith(NEWER).seal(PLACE, HELLO));
+    expect(open).toThrow(StorageKeyMissingError);
   });
 
   it('hashes equal parts alike, and others not', () => {

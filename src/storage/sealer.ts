@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
-import { SealBrokenError } from './errors.js';
+import { SealBrokenError, StorageKeyMissingError } from './errors.js';
 
 /** Which row and column a sealed value belongs to: bytes moved to another place do not open. */
 export interface SealPlace {
@@ -16,28 +16,57 @@ export interface StorageKey {
   readonly key: Uint8Array;
 }
 
+/** The first seals, all open. */
+export type StorageKeys = readonly [StorageKey, ...StorageKey[]];
+
+interface SealerSecrets {
+  readonly storageKeys: StorageKeys;
+  readonly rootSecret: Uint8Array;
+  /** Missing where keys cannot change while the process runs. */
+  readonly rereadStorageKeys?: () => StorageKeys;
+}
+
 const VERSION = 1;
 const NONCE_BYTES = 24;
 const HEADER_BYTES = 2;
 
+/** How often a running process looks whether its storage keys have changed. */
+export const KEYS_REREAD_MS = 2_000;
+
+/** Octet of a sealed value that holds its key's id, counted from 1 as SQL does. */
+export const KEY_ID_OCTET = 2;
+/** So many octets of a sealed value are like no other's: version, key id and nonce. */
+export const SEAL_OCTETS = HEADER_BYTES + NONCE_BYTES;
+
 /**
  * Authenticated encryption for columns with content, and keyed hashes for looking rows up by what they must not show.
  * Sealed value: version (1) ‖ key id (1) ‖ nonce (24) ‖ XChaCha20-Poly1305 ciphertext and tag, with the place as
- * associated data. Keys come from outside the database; the first storage key seals, all of them open.
+ * associated data. Keys come from outside the database; the first storage key seals, all of them open. Keyed hashes
+ * come from the root secret, so that no rotation makes rows unfindable.
  */
 export class Sealer {
-  readonly #keys: ReadonlyMap<number, Uint8Array>;
-  readonly #active: StorageKey;
+  #keys!: ReadonlyMap<number, Uint8Array>;
+  #active!: StorageKey;
   readonly #hashKey: KeyObject; // bytes would be made into one at every hash, which costs more than the hash
 
   constructor(
     private readonly crypto: CryptoProvider,
     private readonly random: RandomBytes,
-    secrets: { storageKeys: readonly [StorageKey, ...StorageKey[]]; rootSecret: Uint8Array },
+    private readonly secrets: SealerSecrets,
   ) {
-    this.#active = secrets.storageKeys[0];
-    this.#keys = new Map(secrets.storageKeys.map(({ id, key }) => [id, key]));
+    this.#use(secrets.storageKeys);
     this.#hashKey = createSecretKey(deriveKey(secrets.rootSecret, 'keyed hashes'));
+  }
+
+  /** Id of the key that seals. */
+  get activeKeyId(): number {
+    return this.#active.id;
+  }
+
+  /** Takes up keys that were changed where they come from. @throws if they cannot be read: those known stay in use */
+  refreshKeys(): void {
+    const { rereadStorageKeys } = this.secrets;
+    if (rereadStorageKeys) this.#use(rereadStorageKeys());
   }
 
   seal(place: SealPlace, plain: Uint8Array): Buffer {
@@ -46,12 +75,12 @@ export class Sealer {
     return Buffer.concat([Uint8Array.of(VERSION, this.#active.id), nonce, sealed]);
   }
 
-  /** @throws SealBrokenError */
+  /** @throws SealBrokenError; StorageKeyMissingError (retry) */
   open(place: SealPlace, sealed: Uint8Array): Uint8Array {
     const key = this.#keyOf(sealed);
-    const nonce = sealed.subarray(HEADER_BYTES, HEADER_BYTES + NONCE_BYTES);
+    const nonce = sealed.subarray(HEADER_BYTES, SEAL_OCTETS);
     try {
-      return this.crypto.xchachaOpen(key, nonce, sealed.subarray(HEADER_BYTES + NONCE_BYTES), associatedData(place));
+      return this.crypto.xchachaOpen(key, nonce, sealed.subarray(SEAL_OCTETS), associatedData(place));
     } catch (cause) {
       throw new SealBrokenError({ reason: 'its bytes are damaged, or belong to another row or key', cause });
     }
@@ -61,7 +90,7 @@ export class Sealer {
     return this.seal(place, Buffer.from(JSON.stringify(value)));
   }
 
-  /** @throws SealBrokenError */
+  /** @throws SealBrokenError; StorageKeyMissingError (retry) */
   openJson<T>(place: SealPlace, sealed: Uint8Array): T {
     return JSON.parse(Buffer.from(this.open(place, sealed)).toString('utf8')) as T;
   }
@@ -81,12 +110,28 @@ export class Sealer {
     return mac.digest();
   }
 
+  #use(storageKeys: StorageKeys): void {
+    this.#active = storageKeys[0];
+    this.#keys = new Map(storageKeys.map(({ id, key }) => [id, key]));
+  }
+
   #keyOf(sealed: Uint8Array): Uint8Array {
-    if (sealed[0] !== VERSION || sealed.length < HEADER_BYTES + NONCE_BYTES) {
+    if (sealed[0] !== VERSION || sealed.length < SEAL_OCTETS) {
       throw new SealBrokenError({ reason: 'it is not in a form this version knows' });
     }
-    const key = this.#keys.get(sealed[1]!);
-    if (!key) throw new SealBrokenError({ reason: `storage key ${sealed[1]} is not among the configured keys` });
+    const id = sealed[KEY_ID_OCTET - 1]!;
+    return this.#keys.get(id) ?? this.#newKey(id);
+  }
+
+  /** Another process may have begun to seal with a key that was added a moment ago. */
+  #newKey(id: number): Uint8Array {
+    try {
+      this.refreshKeys();
+    } catch (cause) {
+      throw new StorageKeyMissingError({ id, cause });
+    }
+    const key = this.#keys.get(id);
+    if (!key) throw new StorageKeyMissingError({ id });
     return key;
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EnsName, ForeignAddress } from '../../src/common/ids.js';
 import { OwnService } from '../../src/delivery/own-service.js';
 import { adminTokenStore } from '../../src/gateway/admin/admin-token.store.js';
+import { GhostKeys } from '../../src/gateway/ghosts/ghost-keys.js';
 import { GhostService } from '../../src/gateway/ghosts/ghost.service.js';
 import { NameService } from '../../src/naming/name-service.js';
 import type { ProfileKeys } from '../../src/protocol/crypto/keys.js';
@@ -42,13 +43,15 @@ export class MixedTraffic {
   ) {
     this.alice = new Correspondent(gateway, gateway.alice);
     this.bob = new Correspondent(gateway, gateway.bob);
-    const ghost = gateway.running.app.get(GhostService).ofForeign(`mailto:${CAROL}` as ForeignAddress);
+    const foreign = `mailto:${CAROL}` as ForeignAddress;
+    const ghost = gateway.running.app.get(GhostService).ofForeign(foreign);
+    const ghostKeys = gateway.running.app.get(GhostKeys).dm3(foreign, 1);
     for (const { name, address } of [gateway.alice, gateway.bob, dave]) {
       this.#note(`name ${name}`, name);
       this.identities.set(`address of ${name}`, address.slice(2));
     }
     this.identities.set('address of a ghost', ghost.address.slice(2));
-    this.#noteKeys({ alice: gateway.alice.keys, bob: gateway.bob.keys, ghost: ghost.keys });
+    this.#noteKeys({ alice: gateway.alice.keys, bob: gateway.bob.keys, ghost: ghostKeys });
   }
 
   /** @param mailServer the smart host of the gateway, not started */

@@ -9,14 +9,16 @@ import type { Networks } from '../../src/app.module.js';
 import type { EnsName } from '../../src/common/ids.js';
 import { coreSchema, type SettingsInput } from '../../src/config/settings.js';
 import { dkimKey } from '../../src/config/secret-files.js';
+import type { Secrets } from '../../src/config/secrets.js';
 import { AccountService } from '../../src/delivery/accounts/account.service.js';
 import { createRuntime, startGateway, type RunningGateway } from '../../src/main.js';
+import { ccipUrl } from '../../src/naming/ccip-read/resolver-check.js';
+import { ccipSigners } from '../../src/naming/ccip-read/signer-keys.js';
 import { connectDeployer, type Deployer } from '../../src/naming/contracts/deploy.js';
-import { ccipSignerKey } from '../../src/naming/naming.module.js';
 import { createLogger } from '../../src/ops/event-log.js';
 import type { CryptoProvider } from '../../src/protocol/crypto/provider.js';
 import { createSodiumProvider } from '../../src/protocol/crypto/sodium.js';
-import { fromHex, toHex } from '../../src/protocol/encoding/hex.js';
+import { toHex } from '../../src/protocol/encoding/hex.js';
 import { startCapturedMail, type CapturedMail, type CapturedMessage } from '../../src/sandbox/captured-mail.js';
 import { createPerson, type Person } from '../../src/sandbox/people.js';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
@@ -33,8 +35,14 @@ export interface TestGatewayOptions {
   readonly settings?: Partial<SettingsInput>;
   /** How the gateway itself reaches the run's chain, for suites that cut it off. */
   readonly rpcUrl?: string;
+  /** How names are looked up. */
+  readonly ens?: Partial<SettingsInput['ens']>;
+  /** How names are answered. */
+  readonly ccipRead?: Partial<SettingsInput['ccipRead']>;
   readonly email?: Partial<EmailConfigInput>;
   readonly dns?: DnsResolver;
+  /** Where they come from otherwise than out of thin air. */
+  readonly secrets?: Secrets;
   /** Networks beside email. */
   readonly adapters?: NonNullable<Networks['others']>;
   /** Where log lines go, with their level; nowhere by default. */
@@ -68,7 +76,7 @@ export class TestGateway {
     const schema = await createTestSchema('gateway');
     const [httpPort, smtpPort, crypto] = [await freePort(), await freePort(), await createSodiumProvider()];
     const mailbox = await startCapturedMail({ dir: home, smtpPort: 0, httpPort: 0 });
-    const secrets = { rootSecret: randomBytes(32), storageKeys: [{ id: 1, key: randomBytes(32) }] as const };
+    const secrets = options.secrets ?? freshSecrets();
     const deployer = await fundedDeployer();
     const alice = createPerson(crypto, { name: 'alice.eth' as EnsName, wallet: newWallet(), deliveryService: SERVICE });
     const bob = createPerson(crypto, { name: 'bob.eth' as EnsName, wallet: newWallet(), deliveryService: SERVICE });
@@ -77,8 +85,8 @@ export class TestGateway {
       chain: { rpcUrl: process.env['TEST_RPC_URL']!, chainId: Number(process.env['TEST_CHAIN_ID']) },
       rootName: ROOT,
       people: [alice, bob],
-      ccipUrl: `${url}/ccip/{sender}/{data}.json`,
-      ccipSigner: crypto.ethereumAddress(fromHex(ccipSignerKey(secrets.rootSecret))),
+      ccipUrl: ccipUrl(url),
+      ccipSigner: ccipSigners(crypto, secrets.rootSecret, 1).current,
       topLevelAliases: { email: `email.${ROOT}` },
     });
     const settings: SettingsInput = {
@@ -93,9 +101,10 @@ export class TestGateway {
         negativeCacheSeconds: 1,
         balanceCacheSeconds: 1,
         allowPrivateFetch: true,
+        ...options.ens,
       },
-      names: { root: ROOT, aliasRegistry: world.aliasRegistry },
-      ccipRead: { resolvers: [world.offchainResolver] },
+      names: { root: ROOT, aliasRegistry: world.aliasRegistry, aliasCacheSeconds: 1 },
+      ccipRead: { resolvers: [world.offchainResolver], ...options.ccipRead },
       deliveryService: { name: SERVICE, signUp: { policy: 'open' } },
       delivery: { retry: { email: FAST_RETRY, dm3: FAST_RETRY }, pollSeconds: 0.2 },
       ...options.settings,
@@ -155,12 +164,17 @@ export class TestGateway {
   }
 }
 
+const freshSecrets = (): Secrets => ({
+  rootSecret: randomBytes(32),
+  storageKeys: [{ id: 1, key: randomBytes(32) }],
+});
+
 const newWallet = () => toHex(randomBytes(32));
 
 /** An account of the suite's own, so that suites on one chain do not count each other's transactions. */
-export async function fundedDeployer(): Promise<Deployer> {
+export async function fundedDeployer(privateKey = newWallet()): Promise<Deployer> {
   const rpcUrl = process.env['TEST_RPC_URL']!;
-  const deployer = connectDeployer({ rpcUrl, chainId: Number(process.env['TEST_CHAIN_ID']), privateKey: newWallet() });
+  const deployer = connectDeployer({ rpcUrl, chainId: Number(process.env['TEST_CHAIN_ID']), privateKey });
   const body = {
     jsonrpc: '2.0',
     id: 1,

@@ -11,3 +11,12 @@ export class MessageUnusableError extends GatewayError {
     });
   }
 }
+
+/** The message is for keys that the ghost has not had for longer than any sender may believe in them. */
+export class KeysReplacedError extends GatewayError {
+  constructor() {
+    const message =
+      "The message is encrypted for keys that its receiver has replaced. Look the receiver's profile up again (restarting your dm3 client does that) and send it once more.";
+    super({ code: 'KEYS_REPLACED', kind: 'invalid-input', message });
+  }
+}

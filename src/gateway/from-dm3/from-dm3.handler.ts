@@ -75,7 +75,7 @@ export class FromDm3Handler implements ItemHandler {
   async #render(claim: Claim, message: Loaded, adapter: Adapter): Promise<Rendering | null> {
     const { crypto, ghosts } = this.parts;
     const ghost = (await ghosts.byAddress(message.ghost))!;
-    const opened = openMessage(crypto, message.payload, ghosts.openingKeys(ghost));
+    const opened = openMessage(crypto, message.payload, await ghosts.openingKeys(ghost, message.acceptedAt));
     await this.#checkParties(opened, message, ghost);
     const neutral = fitMessage(readMessage(opened), adapter.capabilities());
     return neutral && this.#freeze(claim, { message, adapter, ghost, opened, neutral });
@@ -155,7 +155,7 @@ export class FromDm3Handler implements ItemHandler {
     const kept = conversation?.shownName ?? (await conversations.lastShownName(db, { identity, ghost }));
     if (kept && (kept === bare || (await this.#addressOf(kept, name, identity)) === identity)) return kept;
     const primary = await names.primaryName(identity);
-    if (primary) return primary;
+    if (primary) return names.display(primary);
     return parseAddressName(name) ? bare : names.display(name);
   }
 
@@ -172,7 +172,7 @@ export class FromDm3Handler implements ItemHandler {
   async #addressOf(text: string, known: EnsName, address: EthAddress): Promise<EthAddress | null> {
     const { names } = this.parts;
     try {
-      const name = names.canonical(text);
+      const name = await names.canonical(text);
       return name === known ? address : await names.resolveAddress(name);
     } catch (error) {
       if (error instanceof InvalidNameError) return null;

@@ -7,7 +7,7 @@ import { encryptText } from '../../protocol/crypto/payload.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
 import { stringify } from '../../protocol/encoding/stringify.js';
 import { signMessage } from '../../protocol/envelope/message.js';
-import { MessageUnusableError } from './errors.js';
+import { KeysReplacedError, MessageUnusableError } from './errors.js';
 import { openMessage } from './open.js';
 import type { FromDm3Payload } from './payload.js';
 
@@ -35,18 +35,27 @@ function payload(
 
 describe('openMessage', () => {
   it('opens what is encrypted for the current keys', () => {
-    expect(openMessage(crypto, payload(), [current])).toEqual(signed());
+    expect(openMessage(crypto, payload(), { valid: [current], replaced: [] })).toEqual(signed());
   });
 
   it.each([
     ['older', older],
     ['oldest', oldest],
   ])('opens what was under way while the keys were changed: %s', (_, encryptedFor) => {
-    expect(openMessage(crypto, payload({ encryptedFor }), [current, older, oldest])).toEqual(signed());
+    const valid = [current, older, oldest];
+    expect(openMessage(crypto, payload({ encryptedFor }), { valid, replaced: [] })).toEqual(signed());
+  });
+
+  it('tells apart what is for keys that were replaced long ago', () => {
+    const open = () =>
+      openMessage(crypto, payload({ encryptedFor: oldest }), { valid: [current], replaced: [older, oldest] });
+    expect(open).toThrow(KeysReplacedError);
+    expect(open).toThrow(/Look the receiver's profile up again/);
+    expect(new KeysReplacedError().retryable).toBe(false);
   });
 
   it.each([
-    ['keys that are gone', payload({ encryptedFor: oldest }), /not encrypted for the key/],
+    ['keys that never were', payload({ encryptedFor: oldest }), /not encrypted for the key/],
     [
       'a payload that is none',
       { ...payload(), envelope: { ...payload().envelope, message: '{}' } },
@@ -58,7 +67,7 @@ describe('openMessage', () => {
     ['an envelope that somebody else signed', payload({ envelopeSignedBy: mallory }), /signature does not match/],
     ['a changed text', payload({ text: stringify({ ...signed(), message: 'Hi Dave' }) }), /signature does not match/],
   ])('refuses %s for good', (_, broken, reason) => {
-    const open = () => openMessage(crypto, broken, [current, older]);
+    const open = () => openMessage(crypto, broken, { valid: [current, older], replaced: [] });
     expect(open).toThrow(MessageUnusableError);
     expect(open).toThrow(reason);
     expect(new MessageUnusableError({ reason: 'x' }).retryable).toBe(false);

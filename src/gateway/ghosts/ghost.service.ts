@@ -11,18 +11,32 @@ import { signProfile, type SignedUserProfile } from '../../protocol/profile/user
 import type { Database, Queryable } from '../../storage/database.js';
 import type { GhostKeys } from './ghost-keys.js';
 import type { GhostStore } from './ghost.store.js';
+import type { KeyHistory, KeyVersion } from './key-history.js';
+import { openedSeconds } from './key-times.js';
+import { RecentlyMade } from './recently-made.js';
 
-/** The identity the gateway holds for a foreign address. */
+/** The identity the gateway holds for a foreign address. It never changes. */
 export interface Ghost {
   readonly foreign: ForeignAddress;
   readonly network: NetworkId;
   /** Alias name under the root. */
   readonly name: EnsName;
   readonly address: EthAddress;
-  readonly keyVersion: number;
-  /** dm3 keys of the current version. */
+}
+
+/** What a ghost signs with and publishes at the moment. */
+export interface CurrentKeys {
+  readonly version: number;
   readonly keys: ProfileKeys;
   readonly profile: SignedUserProfile;
+}
+
+/** What may open a message to a ghost, newest first. */
+export interface OpeningKeys {
+  /** Those that its sender may have taken for current. */
+  readonly valid: readonly ProfileKeys[];
+  /** Those that were replaced too long before. */
+  readonly replaced: readonly ProfileKeys[];
 }
 
 interface Parts {
@@ -30,36 +44,37 @@ interface Parts {
   readonly clock: Clock;
   readonly db: Database;
   readonly keys: GhostKeys;
+  readonly history: KeyHistory;
   readonly store: GhostStore;
   readonly aliases: AliasNames;
   /** The delivery service ghosts list in their profiles: ours. */
   readonly deliveryService: EnsName;
   /** For people, per network: `alice@example.com`. */
   readonly formatAddress: (foreign: ForeignAddress) => string;
+  /** How long others may believe a profile that was replaced. */
+  readonly profileBelievedSeconds: number;
 }
 
 const CACHED = 2_000;
+/** How much later than others a process may see a rotation, where nothing is lost by it. */
+const STALE_MS = 1_000;
 /** Names are looked up by strangers: what they make us write down is bounded. */
 const NOTED_PER_MINUTE = 600;
 const MINUTE_MS = 60_000;
 
 /** Makes ghosts, finds them by name and by address, and serves their ENS records. */
 export class GhostService implements RecordSource {
-  /** Ghosts are pure functions of the root secret: kept only because deriving one costs a signature. */
-  readonly #made = new Map<string, Ghost>();
+  /** Ghosts are pure functions of the root secret: kept only because deriving one costs curve arithmetic. */
+  readonly #ghosts = new RecentlyMade<Ghost>(CACHED);
+  readonly #current = new RecentlyMade<CurrentKeys>(CACHED);
   #noted = { minute: 0, count: 0 };
 
   constructor(private readonly parts: Parts) {}
 
   /** @throws InvalidForeignAddressError */
-  ofForeign(foreign: ForeignAddress, keyVersion = 1): Ghost {
+  ofForeign(foreign: ForeignAddress): Ghost {
     const canonical = this.parts.aliases.canonical(foreign);
-    const key = `${keyVersion} ${canonical}`;
-    const ghost = this.#made.get(key) ?? this.#make(canonical, keyVersion);
-    this.#made.delete(key);
-    this.#made.set(key, ghost);
-    if (this.#made.size > CACHED) this.#made.delete(this.#made.keys().next().value!);
-    return ghost;
+    return this.#ghosts.get(canonical, () => this.#make(canonical));
   }
 
   /** By alias name, or by `0x….addr.<anything>` when we know the address. Null if the name is not a ghost's. */
@@ -76,10 +91,32 @@ export class GhostService implements RecordSource {
     return this.#fromRow(await this.parts.store.byAddress(db, address));
   }
 
-  /** Keys of every version that may still be under way, the current first. */
-  openingKeys({ foreign, keyVersion }: Ghost): ProfileKeys[] {
-    const versions = Array.from({ length: keyVersion }, (_, older) => keyVersion - older);
-    return versions.map((version) => this.parts.keys.dm3(foreign, version));
+  async currentKeys(ghost: Ghost): Promise<CurrentKeys> {
+    const [{ version }] = await this.parts.history.versionsOf(ghost.address, STALE_MS);
+    return this.#current.get(`${version} ${ghost.foreign}`, () => this.#makeCurrent(ghost, version));
+  }
+
+  /**
+   * Keys that open what was accepted at a time, however long it waits: those replaced up to the longest retry before
+   * it, since their sender may have looked the profile up a moment before the rotation and tried all that time.
+   */
+  async openingKeys({ address, foreign }: Ghost, acceptedAt: Date): Promise<OpeningKeys> {
+    const { history, keys, profileBelievedSeconds } = this.parts;
+    const versions = await history.versionsOf(address); // read now: the message may be for keys of this second
+    const oldest = acceptedAt.getTime() - openedSeconds(profileBelievedSeconds) * 1_000;
+    const isValid = ({ replacedAt }: KeyVersion) => replacedAt === null || replacedAt.getTime() >= oldest;
+    const keysOf = (some: readonly KeyVersion[]) => some.map(({ version }) => keys.dm3(foreign, version));
+    return {
+      valid: keysOf(versions.filter(isValid)),
+      replaced: keysOf(versions.filter((version) => !isValid(version))),
+    };
+  }
+
+  /** True while others may still believe the former profile, and so take the ghost's signature for a forgery. */
+  async isNewlyKeyed({ address }: Ghost): Promise<boolean> {
+    const { history, clock, profileBelievedSeconds } = this.parts;
+    const [{ since }] = await history.versionsOf(address);
+    return since !== null && clock.now() - since.getTime() < profileBelievedSeconds * 1_000;
   }
 
   /** From now on the ghost is found by its address alone. */
@@ -92,9 +129,10 @@ export class GhostService implements RecordSource {
     const ghost = await this.byName(name);
     if (!ghost) return null;
     await this.#note(ghost);
+    const { profile } = await this.currentKeys(ghost);
     const shown = this.parts.formatAddress(ghost.foreign);
     const texts = {
-      [USER_PROFILE_RECORD]: dataRecord(ghost.profile),
+      [USER_PROFILE_RECORD]: dataRecord(profile),
       name: shown,
       url: ghost.foreign,
       description: `${shown} on ${ghost.network}, reached through a gateway: messages are end-to-end encrypted up to the gateway only, which passes them on in the clear.`,
@@ -124,26 +162,28 @@ export class GhostService implements RecordSource {
     }
   }
 
-  #fromRow(row: { foreign: ForeignAddress; keyVersion: number } | null): Ghost | null {
-    return row && this.ofForeign(row.foreign, row.keyVersion);
+  #fromRow(foreign: ForeignAddress | null): Ghost | null {
+    return foreign && this.ofForeign(foreign);
   }
 
-  #make(foreign: ForeignAddress, keyVersion: number): Ghost {
-    const { crypto, keys: ghostKeys, aliases, deliveryService } = this.parts;
-    const keys = ghostKeys.dm3(foreign, keyVersion);
+  #make(foreign: ForeignAddress): Ghost {
+    const { keys, aliases } = this.parts;
+    return {
+      foreign,
+      network: aliases.networkOf(foreign),
+      name: aliases.nameOf(foreign),
+      address: keys.address(foreign),
+    };
+  }
+
+  #makeCurrent({ foreign }: Ghost, version: number): CurrentKeys {
+    const { crypto, keys: ghostKeys, deliveryService } = this.parts;
+    const keys = ghostKeys.dm3(foreign, version);
     const profile = {
       publicEncryptionKey: toBase64(keys.encryption.publicKey),
       publicSigningKey: toBase64(keys.signing.publicKey),
       deliveryServices: [deliveryService],
     };
-    return {
-      foreign,
-      network: aliases.networkOf(foreign),
-      name: aliases.nameOf(foreign),
-      address: ghostKeys.address(foreign),
-      keyVersion,
-      keys,
-      profile: signProfile(crypto, profile, ghostKeys.wallet(foreign)),
-    };
+    return { version, keys, profile: signProfile(crypto, profile, ghostKeys.wallet(foreign)) };
   }
 }

@@ -21,16 +21,15 @@ function someGhost() {
 it('finds a ghost by its address and by its name', async () => {
   const ghost = someGhost();
   await store.remember(storage.db, ghost, { used: false });
-  const row = { foreign: ghost.foreign, keyVersion: 1 };
-  expect(await store.byAddress(storage.db, ghost.address)).toEqual(row);
-  expect(await store.byName(storage.db, ghost.name)).toEqual(row);
+  expect(await store.byAddress(storage.db, ghost.address)).toBe(ghost.foreign);
+  expect(await store.byName(storage.db, ghost.name)).toBe(ghost.foreign);
 });
 
 it('remembers a ghost that several ask for at the same moment', async () => {
   for (const ghost of Array.from({ length: 20 }, someGhost)) {
     const asked = [false, true, false, true, false];
     await Promise.all(asked.map((used) => store.remember(storage.db, ghost, { used })));
-    expect(await store.byAddress(storage.db, ghost.address)).toMatchObject({ foreign: ghost.foreign });
+    expect(await store.byAddress(storage.db, ghost.address)).toBe(ghost.foreign);
   }
 });
 

@@ -3,11 +3,6 @@ import { addressBytes } from '../../delivery/addresses.js';
 import type { Queryable } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 
-export interface GhostRow {
-  readonly foreign: ForeignAddress;
-  readonly keyVersion: number;
-}
-
 const place = (address: EthAddress) => ({ table: 'ghost', column: 'sealed_foreign_address', row: address });
 
 /** Table `ghost`: who stands behind an address, for names that say only the address, and hashed alias names. */
@@ -29,14 +24,15 @@ export class GhostStore {
     await db.query(sql, [addressBytes(address), network, this.#nameKey(name), sealed, used], 'ghost-remember');
   }
 
-  async byAddress(db: Queryable, address: EthAddress): Promise<GhostRow | null> {
-    const sql = 'SELECT address, sealed_foreign_address, key_version FROM ghost WHERE address = $1';
+  /** Whom it stands for. */
+  async byAddress(db: Queryable, address: EthAddress): Promise<ForeignAddress | null> {
+    const sql = 'SELECT address, sealed_foreign_address FROM ghost WHERE address = $1';
     return this.#open(await db.query<Row>(sql, [addressBytes(address)], 'ghost-by-address'));
   }
 
   /** For alias names that carry only a hash of the foreign address. */
-  async byName(db: Queryable, name: string): Promise<GhostRow | null> {
-    const sql = 'SELECT address, sealed_foreign_address, key_version FROM ghost WHERE name_key = $1';
+  async byName(db: Queryable, name: string): Promise<ForeignAddress | null> {
+    const sql = 'SELECT address, sealed_foreign_address FROM ghost WHERE name_key = $1';
     return this.#open(await db.query<Row>(sql, [this.#nameKey(name)]));
   }
 
@@ -51,16 +47,14 @@ export class GhostStore {
     return this.sealer.keyedHash('ghost name', name);
   }
 
-  #open([row]: readonly Row[]): GhostRow | null {
+  #open([row]: readonly Row[]): ForeignAddress | null {
     if (!row) return null;
     const address = `0x${row.address.toString('hex')}` as EthAddress;
-    const foreign = Buffer.from(this.sealer.open(place(address), row.sealed_foreign_address)).toString();
-    return { foreign: foreign as ForeignAddress, keyVersion: row.key_version };
+    return Buffer.from(this.sealer.open(place(address), row.sealed_foreign_address)).toString() as ForeignAddress;
   }
 }
 
 interface Row {
   readonly address: Buffer;
   readonly sealed_foreign_address: Buffer;
-  readonly key_version: number;
 }

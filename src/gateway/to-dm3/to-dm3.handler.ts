@@ -1,7 +1,7 @@
 import { GatewayError, isRetryable } from '../../common/errors.js';
 import type { ConversationId, EthAddress, Hash } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
-import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
+import type { ForwardingService, Parcel } from '../../delivery/forwarding/forwarding.service.js';
 import type { Origin } from '../../delivery/submission/origin.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
@@ -15,12 +15,13 @@ import { messageHash, signMessage } from '../../protocol/envelope/message.js';
 import type { UserProfile } from '../../protocol/profile/user-profile.js';
 import type { Database, Tx } from '../../storage/database.js';
 import type { ConversationTokens } from '../conversations/token.js';
-import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { CurrentKeys, Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
 import { neutralFromJson } from '../messages/neutral-json.js';
 import type { Notices } from '../notices/notices.js';
-import { composeMessage } from './compose.js';
+import { composeMessage, isLeftOut } from './compose.js';
+import { originOf } from './origin.js';
 import type { FrozenParcel, ToDm3Payload } from './payload.js';
 
 interface Parts {
@@ -43,6 +44,9 @@ interface Receiver {
   readonly encryptionKey: Uint8Array;
 }
 
+/** The ghost that signs, with the keys that it has now. */
+type Author = Ghost & Pick<CurrentKeys, 'keys'>;
+
 type Loaded = StoredMessage & { readonly payload: ToDm3Payload; readonly frozen: FrozenParcel | null };
 
 /** The name the message was written to belongs to somebody else now: nothing is inherited. */
@@ -53,22 +57,30 @@ class IdentityMovedError extends GatewayError {
   }
 }
 
+/** Refused within the time in which others may believe the former profile: to them the signature is a forgery. */
+class NewlyKeyedError extends GatewayError {
+  constructor({ cause }: { cause: GatewayError }) {
+    super({ code: 'NEWLY_KEYED', kind: 'unavailable', message: cause.message, retryable: true, cause });
+  }
+}
+
 /** Signs, encrypts and delivers accepted foreign messages (and notices) to dm3 users. */
 export class ToDm3Handler implements ItemHandler {
   constructor(private readonly parts: Parts) {}
 
   async handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void> {
-    const { db, messages, ghosts, forwarding, log } = this.parts;
+    const { db, messages, log } = this.parts;
     const message = await messages.load<ToDm3Payload, FrozenParcel>(db, claim.ref);
     if (!message || message.state === 'delivered') return undefined;
-    const ghost = ghosts.ofForeign(message.payload.foreign);
+    const ghost = await this.#author(message);
     const receiver = await this.#receiver(message);
     const frozen = await this.#frozen(claim, message, ghost, receiver);
+    if (!frozen) return (tx) => messages.delivered(tx, message.id, 'REFERENCE_UNKNOWN');
     const { name: from } = ghost;
     const deliveryInformation = { to: message.payload.receiver, from };
     const sender = { senderAddress: ghost.address, senderSigningKey: ghost.keys.signing.privateKey };
     const parcel = { ...frozen, deliveryInformation, ...sender };
-    const dialect = await forwarding.forward(parcel, receiver.profile, this.#originOf(message));
+    const dialect = await this.#forward(parcel, receiver, message, ghost);
     return async (tx) => {
       await this.#remember(tx, message, frozen, dialect);
       await messages.delivered(tx, message.id);
@@ -83,11 +95,24 @@ export class ToDm3Handler implements ItemHandler {
     await messages.failed(tx, message.id, await notices.aboutToDm3(tx, message, error, isRetryable(error)));
   }
 
+  async #author({ payload }: Loaded): Promise<Author> {
+    const ghost = this.parts.ghosts.ofForeign(payload.foreign);
+    return { ...ghost, ...(await this.parts.ghosts.currentKeys(ghost)) };
+  }
+
+  async #forward(parcel: Parcel, { profile }: Receiver, message: Loaded, ghost: Ghost): Promise<Dialect> {
+    const { forwarding, ghosts } = this.parts;
+    try {
+      return await forwarding.forward(parcel, profile, this.#originOf(message));
+    } catch (cause) {
+      if (isRetryable(cause) || !(await ghosts.isNewlyKeyed(ghost))) throw cause;
+      throw new NewlyKeyedError({ cause: cause as GatewayError });
+    }
+  }
+
   #originOf({ payload, network, identity, ghost }: Loaded): Origin {
-    const { db, messages } = this.parts;
-    if (!payload.identity) return 'notice';
-    const authenticated = payload.identity.verdict === 'verified';
-    return { network, authenticated, isKnown: () => messages.hasWritten(db, identity, ghost) };
+    const { identity: sender } = payload;
+    return sender ? originOf(this.parts, { network, sender, identity, ghost }) : 'notice';
   }
 
   async #receiver({ payload, identity }: Loaded): Promise<Receiver> {
@@ -100,10 +125,12 @@ export class ToDm3Handler implements ItemHandler {
   /**
    * The ciphertext that every attempt sends, so that a receiver can tell a repeat. A crash before the commit loses
    * only work; after it the same bytes go out again.
+   * @returns null for what is left out
    */
-  async #frozen(claim: Claim, message: Loaded, ghost: Ghost, receiver: Receiver): Promise<FrozenParcel> {
+  async #frozen(claim: Claim, message: Loaded, ghost: Author, receiver: Receiver): Promise<FrozenParcel | null> {
     if (message.frozen?.receiverKey === toBase64(receiver.encryptionKey)) return message.frozen;
     const frozen = await this.#freeze(message, ghost, receiver);
+    if (!frozen) return null;
     await claim.commit(async (tx) => {
       await this.#remember(tx, message, frozen, 'messageHash');
       await this.parts.messages.freeze(tx, message.id, frozen, null);
@@ -111,14 +138,17 @@ export class ToDm3Handler implements ItemHandler {
     return frozen;
   }
 
-  async #freeze({ payload, identity, conversation }: Loaded, ghost: Ghost, receiver: Receiver): Promise<FrozenParcel> {
+  async #freeze(message: Loaded, ghost: Author, receiver: Receiver): Promise<FrozenParcel | null> {
     const { crypto, random, tokens } = this.parts;
+    const { payload, identity, conversation } = message;
+    const reference = payload.reference ?? (await this.#referenceOf(payload, identity, ghost));
+    if (isLeftOut(payload.message, reference)) return null;
     const composed = composeMessage({
       from: ghost.name,
       to: payload.receiver,
       message: neutralFromJson(payload.message),
       identity: payload.identity,
-      reference: payload.reference ?? (await this.#referenceOf(payload, identity, ghost)),
+      reference,
       replyToken: tokens.issue(conversation as ConversationId),
     });
     const signed = signMessage(crypto, composed, ghost.keys.signing.privateKey);

@@ -4,6 +4,11 @@ import { MailboxPush1790000200000 } from './1790000200000-mailbox-push.js';
 import { Limits1790000300000 } from './1790000300000-limits.js';
 import { Access1790000310000 } from './1790000310000-access.js';
 import { Traffic1790000400000 } from './1790000400000-traffic.js';
+import { SignUp1790000450000 } from './1790000450000-sign-up.js';
+import { DeliveryStates1790000500000 } from './1790000500000-delivery-states.js';
+import { Notifications1790000600000 } from './1790000600000-notifications.js';
+import { GhostKeyRotation1790000700000 } from './1790000700000-ghost-key-rotation.js';
+import { Subdomains1790000800000 } from './1790000800000-subdomains.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -13,4 +18,9 @@ export const migrations = [
   Limits1790000300000,
   Access1790000310000,
   Traffic1790000400000,
+  SignUp1790000450000,
+  DeliveryStates1790000500000,
+  Notifications1790000600000,
+  GhostKeyRotation1790000700000,
+  Subdomains1790000800000,
 ];
