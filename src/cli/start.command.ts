@@ -3,9 +3,10 @@ import { Command } from 'commander';
 import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js';
 import { systemDns } from '../adapters/email/dns.js';
 import type { Environment } from '../config/env.js';
-import { parseSettings, readConfigTree } from '../config/load.js';
+import { parseSettings, readConfigTree, type ConfigTree } from '../config/load.js';
 import { loadSecrets } from '../config/secrets.js';
 import { coreSettings, type Settings } from '../config/settings.js';
+import { releaseMemory } from './release-memory.js';
 import { untilStopped } from './until-stopped.js';
 
 const PLACES = ['gateway.yaml', '/etc/dm3-gateway/gateway.yaml'];
@@ -21,6 +22,7 @@ export function startCommand(env: Environment): Command {
       const stopped = untilStopped();
       const { createRuntime, startGateway } = await import('../main.js'); // late: most commands need none of it
       const gateway = await startGateway(await createRuntime(settings, loadSecrets(settings.secrets, env), networks));
+      releaseMemory();
       await stopped;
       await gateway.stop();
     });
@@ -30,9 +32,13 @@ export function configFile(env: Environment): string {
   return env['DM3_GATEWAY_CONFIG'] ?? PLACES.find((file) => existsSync(file)) ?? PLACES[0]!;
 }
 
-/** @throws ConfigError */
-export function loadConfig(file: string, env: Environment): { settings: Settings; email?: EmailConfig } {
+/** @param prepare mends the tree before it is checked @throws ConfigError */
+export function loadConfig(
+  file: string,
+  env: Environment,
+  prepare: (tree: ConfigTree) => ConfigTree = (tree) => tree,
+): { settings: Settings; email?: EmailConfig } {
   const sections = { ...coreSettings, email: emailConfigSchema.optional() };
-  const { email, ...settings } = parseSettings(readConfigTree({ file, env }), sections);
+  const { email, ...settings } = parseSettings(prepare(readConfigTree({ file, env })), sections);
   return { settings: settings as Settings, email: email as EmailConfig | undefined };
 }

@@ -4,18 +4,19 @@ import { z } from 'zod';
 import type { Environment } from './env.js';
 import { ConfigError } from './errors.js';
 
-type Tree = Record<string, unknown>;
+/** Sections and settings as they were written, unchecked. */
+export type ConfigTree = Record<string, unknown>;
 
 const PREFIX = 'DM3_GATEWAY_';
-/** Read elsewhere: secrets by `secrets.ts`, the config file's place and the launcher's directory by the CLI. */
-const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'CONFIG', 'CWD']);
+/** Read elsewhere: secrets by `secrets.ts` and `owner-key.ts`, the file's place and the launcher's folder by the CLI. */
+const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'OWNER_KEY', 'CONFIG', 'CWD']);
 
 /**
  * The configuration file with the environment laid over it: `DM3_GATEWAY_HTTP__PORT=8090` sets `http.port`; values are
  * read as YAML, so numbers, booleans and lists work, but secrets are taken as they are.
  * @throws ConfigError naming the file or variable and the fix
  */
-export function readConfigTree(options: { file?: string; text?: string; env: Environment }): Tree {
+export function readConfigTree(options: { file?: string; text?: string; env: Environment }): ConfigTree {
   const tree =
     options.file === undefined ? parseText(options.text ?? '', 'the configuration') : parseFile(options.file);
   for (const [variable, value] of Object.entries(options.env)) {
@@ -32,14 +33,14 @@ export function readConfigTree(options: { file?: string; text?: string; env: Env
  * Checks the whole tree against the schemas of all sections.
  * @throws ConfigError with one line a problem: key, what is wrong, the value seen, where to set it
  */
-export function parseSettings<T extends z.ZodRawShape>(tree: Tree, sections: T): z.output<z.ZodObject<T>> {
+export function parseSettings<T extends z.ZodRawShape>(tree: ConfigTree, sections: T): z.output<z.ZodObject<T>> {
   const result = z.strictObject(sections).safeParse(tree);
   if (result.success) return result.data as z.output<z.ZodObject<T>>;
   const lines = result.error.issues.map((issue) => `  ${describe(issue, tree)}`);
   throw new ConfigError({ message: `The configuration is not usable:\n${lines.join('\n')}` });
 }
 
-function parseFile(file: string): Tree {
+function parseFile(file: string): ConfigTree {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -50,12 +51,12 @@ function parseFile(file: string): Tree {
   return parseText(text, file);
 }
 
-function parseText(text: string, where: string): Tree {
+function parseText(text: string, where: string): ConfigTree {
   const value = parseYaml(text, where) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError({ message: `${where} must hold sections such as "http:" and "database:".` });
   }
-  return value as Tree;
+  return value as ConfigTree;
 }
 
 function parseYaml(text: string, where: string): unknown {
@@ -74,37 +75,41 @@ function pathOf(variable: string): string[] {
   return variable.slice(PREFIX.length).split('__').map(camel);
 }
 
-function setPath(tree: Tree, path: readonly string[], value: unknown): void {
+function setPath(tree: ConfigTree, path: readonly string[], value: unknown): void {
   const [head, ...rest] = path as [string, ...string[]];
   if (rest.length === 0) {
     tree[head] = value;
     return;
   }
   const inner = tree[head];
-  const next: Tree = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Tree) : {};
+  const next: ConfigTree =
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as ConfigTree) : {};
   tree[head] = next;
   setPath(next, rest, value);
 }
 
-function describe(issue: z.core.$ZodIssue, tree: Tree): string {
+function describe(issue: z.core.$ZodIssue, tree: ConfigTree): string {
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map((key) => [...issue.path, key].join('.'));
     return `${keys.join(', ')}: no such setting; take it out or mend its spelling.`;
   }
   const key = issue.path.join('.') || 'configuration';
-  const seen = issue.path.reduce<unknown>((at, step) => (at as Tree | undefined)?.[step as string], tree);
+  const seen = issue.path.reduce<unknown>((at, step) => (at as ConfigTree | undefined)?.[step as string], tree);
   return `${key}: ${issue.message} (saw ${shown(key, seen)}). Set ${key} in gateway.yaml or ${variableOf(issue.path)}.`;
 }
 
 /** Scalars as they are; of sections and lists, which may hold secrets, only what they are. */
 function shown(key: string, seen: unknown): string {
   if (seen === undefined) return 'nothing';
-  if (isSecret(key)) return 'a value that is not shown';
+  if (isSecret(key) || MAY_HOLD_KEYS.test(key)) return 'a value that is not shown';
   if (Array.isArray(seen)) return `a list of ${seen.length}`;
   return typeof seen === 'object' && seen !== null
     ? `a section with ${Object.keys(seen).join(', ')}`
     : JSON.stringify(seen);
 }
+
+/** The URLs of Ethereum nodes: many carry an API key. */
+const MAY_HOLD_KEYS = /rpcUrl/i;
 
 const isSecret = (key: string) => /pass|secret|key|token/i.test(key);
 

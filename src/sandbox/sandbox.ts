@@ -1,20 +1,22 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js';
-import type { DnsResolver } from '../adapters/email/dns.js';
+import { hostnameOf, recordsOf } from '../adapters/email/dns-records.js';
+import type { DnsResolver, DnsZone } from '../adapters/email/dns.js';
 import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree } from '../config/load.js';
+import { backupMarkOf } from '../ops/doctor/secret-checks.js';
 import { loadSecrets, type Secrets } from '../config/secrets.js';
 import { coreSettings, type Settings, type SettingsInput } from '../config/settings.js';
 import { AccountService } from '../delivery/accounts/account.service.js';
 import { BASE_PATH } from '../delivery/own-service.js';
 import { adminTokenStore } from '../gateway/admin/admin-token.store.js';
 import { createRuntime, startGateway, type RunningGateway } from '../main.js';
-import { ccipSignerKey } from '../naming/naming.module.js';
+import { ccipUrl } from '../naming/ccip-read/resolver-check.js';
+import { ccipSigners } from '../naming/ccip-read/signer-keys.js';
 import { createLogger } from '../ops/event-log.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
-import { fromHex } from '../protocol/encoding/hex.js';
 import { Database } from '../storage/database.js';
 import { startCapturedMail, type CapturedMail } from './captured-mail.js';
 import { openDataDirectory, resetDataDirectory, type DataDirectory } from './data-directory.js';
@@ -110,12 +112,14 @@ async function start(options: SandboxOptions, helpers: Helpers): Promise<Sandbox
   say('Starting PostgreSQL and a local Ethereum chain...');
   const { postgres, chain, capturedMail } = await startHelpers(directory, ports, helpers, say);
   const files = settleSecrets(path.join(directory.path, 'secrets'));
+  fs.writeFileSync(backupMarkOf(files.rootSecretFile), ''); // nothing here outlives the sandbox
   const secrets = loadSecrets(files, options.env);
   const crypto = await createSodiumProvider();
   const people = sandboxPeople(crypto, SERVICE_NAME);
   say('Setting up ENS...');
   const world = await worldOf({ directory, chain, ports, crypto, people, secrets });
-  const tree = settingsTree({ ports, postgres, chain, world, files, capturedMail });
+  const tree = settingsTree({ ports, postgres, chain, world, files, capturedMail, people });
+  writeConfiguration(directory, tree);
   say('Starting the gateway...');
   const gateway = await runGateway(tree, secrets, options);
   helpers.add(() => gateway.stop());
@@ -155,8 +159,8 @@ function worldOf(parts: {
     chain,
     people,
     rootName: ROOT_NAME,
-    ccipUrl: `http://${LOOPBACK}:${ports.http}/ccip/{sender}/{data}.json`,
-    ccipSigner: crypto.ethereumAddress(fromHex(ccipSignerKey(secrets.rootSecret))),
+    ccipUrl: ccipUrl(`http://${LOOPBACK}:${ports.http}`),
+    ccipSigner: ccipSigners(crypto, secrets.rootSecret, 1).current,
     topLevelAliases: ALIASES,
   });
 }
@@ -170,8 +174,9 @@ function settingsTree(parts: {
   world: World;
   files: SecretFiles;
   capturedMail: CapturedMail;
+  people: readonly Person[];
 }): SettingsTree {
-  const { ports, postgres, chain, world, files, capturedMail } = parts;
+  const { ports, postgres, chain, world, files, capturedMail, people } = parts;
   return {
     database: { ...postgres.connection },
     http: { port: ports.http, publicUrl: `http://${LOOPBACK}:${ports.http}` },
@@ -184,7 +189,8 @@ function settingsTree(parts: {
       negativeCacheSeconds: 1,
       allowPrivateFetch: true,
     },
-    names: { root: ROOT_NAME, aliasRegistry: world.aliasRegistry },
+    names: { root: ROOT_NAME, aliasRegistry: world.aliasRegistry, aliasCacheSeconds: 5 },
+    subdomains: { enabled: true },
     ccipRead: { resolvers: [world.offchainResolver] },
     deliveryService: { name: SERVICE_NAME, signUp: { policy: 'open' } },
     delivery: { retry: { email: { firstSeconds: 2, factor: 2, maxSeconds: 60 } } },
@@ -192,10 +198,31 @@ function settingsTree(parts: {
     email: {
       domains: [MAIL_DOMAIN],
       listen: { host: LOOPBACK, port: ports.smtp },
-      outgoing: { smartHost: capturedMail.smtp },
+      outgoing: { smartHost: capturedMail.smtp, port: ports.smtp }, // the port is where the doctor finds us
       dkim: { selector: DKIM_SELECTOR, privateKeyFile: files.dkimKeyFile },
+      operator: people[0]!.name,
     },
+    secrets: { rootSecretFile: files.rootSecretFile, storageKeysFile: files.storageKeysFile },
   };
+}
+
+/** What an operator would have published, for `dm3-gateway doctor`: all of it points to this machine. */
+function standInZone(email: EmailConfig): DnsZone {
+  const host = hostnameOf(email);
+  const zone: Record<string, Record<string, unknown[]>> = { [host]: { A: [LOOPBACK] } };
+  for (const { name, type, value } of email.domains.flatMap((domain) => recordsOf(email, domain))) {
+    const record = type === 'MX' ? { exchange: host, priority: 10 } : [value];
+    ((zone[name] ??= {})[type] ??= []).push(record);
+  }
+  return zone;
+}
+
+/** So that the operator's commands can be tried here; they hold a password, so nobody else reads them. */
+function writeConfiguration(directory: DataDirectory, tree: SettingsTree): void {
+  const write = (name: string, value: unknown) =>
+    fs.writeFileSync(path.join(directory.path, name), `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  write('gateway.yaml', tree); // JSON is YAML
+  write('dns-zone.json', standInZone(emailConfigSchema.parse(tree.email)));
 }
 
 /** The sandbox talks to nobody outside: every DNS question has no answer. */
