@@ -23,15 +23,3 @@ export class CcipSenderRefusedError extends GatewayError {
     });
   }
 }
-
-/** A record type that no name here can have. */
-export class UnsupportedRecordError extends GatewayError {
-  constructor({ selector }: { selector: string }) {
-    super({
-      code: 'UNSUPPORTED_RECORD',
-      kind: 'unsupported',
-      message: `The resolver function ${selector} is not served here; addr, text and contenthash are.`,
-      facts: { selector },
-    });
-  }
-}

@@ -1,13 +1,7 @@
-import {
-  AbiCoder,
-  computeAddress,
-  getBytes,
-  hashMessage,
-  keccak256,
-  SigningKey,
-  solidityPackedKeccak256,
-} from 'ethers';
-import { parseEthAddress, type EthAddress } from '../../common/ids.js';
+import { AbiCoder } from 'ethers';
+import type { EthAddress } from '../../common/ids.js';
+import type { CryptoProvider } from '../../protocol/crypto/provider.js';
+import { fromHex } from '../../protocol/encoding/hex.js';
 
 /**
  * How the digest is signed: as it is (ENS's reference resolver and ours), or as the 32 bytes of a `personal_sign`
@@ -26,32 +20,42 @@ export interface Answer {
   readonly result: string;
 }
 
-/** Signs CCIP-read answers with the first of its keys; the others are known so that a key can be changed in steps. */
-export class AnswerSigner {
-  /** The accounts that the resolver contract must trust, the signing one first. */
-  readonly addresses: readonly EthAddress[];
-  readonly #key: SigningKey;
-  readonly #form: DigestForm;
+interface Parts {
+  readonly crypto: CryptoProvider;
+  /** secp256k1, 32 bytes. */
+  readonly privateKey: Uint8Array;
+  readonly form: DigestForm;
+}
 
-  /** @param options.privateKeys 32 bytes each, `0x`-hex; at least one. */
-  constructor(options: { privateKeys: readonly [string, ...string[]]; form: DigestForm }) {
-    this.addresses = options.privateKeys.map((key) => parseEthAddress(computeAddress(key))!);
-    this.#key = new SigningKey(options.privateKeys[0]);
-    this.#form = options.form;
+const VALIDATOR_PREFIX = Uint8Array.of(0x19, 0x00); // EIP-191 version 0, "data with intended validator"
+const PERSONAL_PREFIX = Buffer.from('\u0019Ethereum Signed Message:\n32');
+
+/** Signs CCIP-read answers. */
+export class AnswerSigner {
+  /** The account that the resolver contract must trust. */
+  readonly address: EthAddress;
+
+  constructor(private readonly parts: Parts) {
+    this.address = parts.crypto.ethereumAddress(parts.privateKey);
   }
 
   /** @returns `abi.encode(bytes result, uint64 expires, bytes signature)`, `0x`-hex: the `data` of ERC-3668's answer. */
   sign(answer: Answer): string {
-    const digest = answerDigest(answer);
-    const signed = this.#form === 'plain' ? digest : hashMessage(getBytes(digest));
-    const { serialized } = this.#key.sign(signed);
-    const types = ['bytes', 'uint64', 'bytes'];
-    return AbiCoder.defaultAbiCoder().encode(types, [answer.result, answer.expires, serialized]);
+    const { crypto, privateKey, form } = this.parts;
+    const digest = answerDigest(crypto, answer);
+    const signed = form === 'plain' ? digest : crypto.keccak256(Buffer.concat([PERSONAL_PREFIX, digest]));
+    const signature = crypto.signEthereum(privateKey, signed);
+    return AbiCoder.defaultAbiCoder().encode(['bytes', 'uint64', 'bytes'], [answer.result, answer.expires, signature]);
   }
 }
 
-/** keccak256(0x1900 ++ target ++ uint64 expires ++ keccak256(request) ++ keccak256(result)): EIP-191 version 0. */
-export function answerDigest({ target, expires, request, result }: Answer): string {
-  const types = ['bytes2', 'address', 'uint64', 'bytes32', 'bytes32'];
-  return solidityPackedKeccak256(types, ['0x1900', target, expires, keccak256(request), keccak256(result)]);
+/** keccak256(0x1900 ++ target ++ uint64 expires ++ keccak256(request) ++ keccak256(result)). */
+export function answerDigest(
+  { keccak256 }: Pick<CryptoProvider, 'keccak256'>,
+  { target, expires, request, result }: Answer,
+): Uint8Array {
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(BigInt(expires));
+  const hashes = [request, result].map((hex) => keccak256(fromHex(hex)));
+  return keccak256(Buffer.concat([VALIDATOR_PREFIX, fromHex(target), time, ...hashes]));
 }

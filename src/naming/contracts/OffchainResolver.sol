@@ -3,9 +3,11 @@ pragma solidity ^0.8.28;
 
 /// @title A wildcard resolver (ENSIP-10) whose records are answered off the chain (ERC-3668)
 /// @notice Every name below the one that uses this resolver is asked for at `urls`; an answer counts only when one of
-/// the signers signed it, for this contract, for this very request, and its time is not over.
+/// the signers signed it, for this contract, for this very request, and its time is not over. Several records of a
+/// name can be asked for in one request: `multicall(bytes[])` within `resolve` (ENSIP-22).
 contract OffchainResolver {
     bytes4 private constant RESOLVE = 0x9061b923; // resolve(bytes,bytes): both the selector and the ENSIP-10 interface id
+    bytes4 private constant RESOLVE_MULTICALL = 0x96b62db8; // ENSIP-22: eth.ens.resolver.extended.multicall
     /// Half the order of secp256k1: a larger `s` is the malleable twin of another signature (EIP-2).
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
@@ -18,6 +20,7 @@ contract OffchainResolver {
     error UntrustedSigner(address signer);
     error MalformedSignature();
     error NotOwner(address caller);
+    error InvalidOwner(address owner);
 
     address public owner;
     mapping(address signer => bool) public signers;
@@ -36,7 +39,14 @@ contract OffchainResolver {
     }
 
     function supportsInterface(bytes4 id) external pure returns (bool) {
-        return id == RESOLVE || id == 0x01ffc9a7; // EIP-165 itself
+        return
+            id == 0x01ffc9a7 || // supportsInterface(bytes4), EIP-165
+            id == 0x582de3e7 || // supportsFeature(bytes4), ERC-7996
+            id == RESOLVE;
+    }
+
+    function supportsFeature(bytes4 id) external pure returns (bool) {
+        return id == RESOLVE_MULTICALL;
     }
 
     /// @return the URL templates of ERC-3668, in the order in which clients try them
@@ -53,6 +63,7 @@ contract OffchainResolver {
     }
 
     function transferOwnership(address newOwner) external onlyOwner {
+        if (newOwner == address(0)) revert InvalidOwner(newOwner);
         emit OwnershipTransferred(owner, newOwner);
         owner = newOwner;
     }

@@ -14,6 +14,7 @@ contract TopLevelAliasRegistry {
     error InvalidTopLevel(string toplevel);
     error InvalidAlias(string aliasName);
     error NotOwner(address caller);
+    error InvalidOwner(address owner);
 
     address public owner;
     mapping(string toplevel => string) public aliases;
@@ -50,6 +51,7 @@ contract TopLevelAliasRegistry {
     }
 
     function transferOwnership(address newOwner) external onlyOwner {
+        if (newOwner == address(0)) revert InvalidOwner(newOwner);
         emit OwnershipTransferred(owner, newOwner);
         owner = newOwner;
     }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AbiCoder, concat, id, Interface, toBeHex, type Contract } from 'ethers';
+import { AbiCoder, concat, id, Interface, toBeHex, ZeroAddress, type Contract, type EventLog } from 'ethers';
 import { startLocalChain, type LocalChain } from '../../../test/support/local-chain.js';
 import { parseEthAddress, type EthAddress } from '../../common/ids.js';
+import { createNobleProvider } from '../../protocol/crypto/noble.js';
 import { AnswerSigner, type Answer } from '../ccip-read/signer.js';
 import { dnsEncode, namehash } from '../dns-name.js';
 import { normaliseName } from '../ens-name.js';
@@ -9,9 +10,10 @@ import { contractArtifact } from './artifacts.js';
 import * as deploy from './deploy.js';
 
 const ALICE = parseEthAddress('0x00000000000000000000000000000000000a11ce')!;
-const TRUSTED = id('trusted signer');
-const STRANGER = id('somebody else');
 const FAR_FUTURE = 4_000_000_000;
+const crypto = createNobleProvider();
+const newSigner = (key: number) =>
+  new AnswerSigner({ crypto, privateKey: new Uint8Array(32).fill(key), form: 'plain' });
 const resolverAbi = new Interface([
   'function resolve(bytes name, bytes data) view returns (bytes)',
   'function addr(bytes32 node) view returns (address)',
@@ -48,14 +50,15 @@ function revertOf(call: Promise<unknown>): Promise<string> {
 }
 
 describe('OffchainResolver', () => {
-  const signer = new AnswerSigner({ privateKeys: [TRUSTED], form: 'plain' });
+  const signer = newSigner(1);
+  const other = newSigner(2);
   let resolver: EthAddress;
   let contract: Contract;
 
   beforeAll(async () => {
     resolver = await deploy.deployOffchainResolver(deployer, {
       urls: ['https://one.example/{sender}/{data}', 'https://two.example/'],
-      signers: signer.addresses,
+      signers: [signer.address],
     });
     contract = deploy.contractAt('OffchainResolver', resolver, deployer.signer);
   });
@@ -97,7 +100,6 @@ describe('OffchainResolver', () => {
   });
 
   it('refuses the answer of a stranger', async () => {
-    const other = new AnswerSigner({ privateKeys: [STRANGER], form: 'plain' });
     await expect(revertOf(check(other.sign(answer())))).resolves.toBe('UntrustedSigner');
   });
 
@@ -107,6 +109,13 @@ describe('OffchainResolver', () => {
 
   it('refuses an answer replayed for another name', async () => {
     const call = check(signer.sign(answer()), requestFor('bob.gateway.eth'));
+    await expect(revertOf(call)).resolves.toBe('UntrustedSigner');
+  });
+
+  it('refuses an answer replayed for another record of the same name', async () => {
+    const name = 'alice.gateway.eth';
+    const otherCall = resolverAbi.encodeFunctionData('addr', [id('another node')]);
+    const call = check(signer.sign(answer()), resolverAbi.encodeFunctionData('resolve', [dnsEncode(name), otherCall]));
     await expect(revertOf(call)).resolves.toBe('UntrustedSigner');
   });
 
@@ -142,15 +151,53 @@ describe('OffchainResolver', () => {
     await expect(revertOf(foreign.getFunction('transferOwnership').staticCall(ALICE))).resolves.toBe('NotOwner');
   });
 
+  it('knows the interfaces it has, and that one request may ask for several records', async () => {
+    const ask = (method: string, name: string) => contract.getFunction(method)(id(name).slice(0, 10));
+    const names = ['supportsInterface(bytes4)', 'supportsFeature(bytes4)', 'resolve(bytes,bytes)', 'addr(bytes32)'];
+    await expect(Promise.all(names.map((name) => ask('supportsInterface', name)))).resolves.toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    await expect(ask('supportsFeature', 'eth.ens.resolver.extended.multicall')).resolves.toBe(true);
+    await expect(ask('supportsFeature', 'eth.ens.resolver.singular')).resolves.toBe(false);
+    await expect(contract.getFunction('supportsInterface')('0xffffffff')).resolves.toBe(false); // EIP-165
+  });
+
+  it('goes to a new owner with all rights, never to nobody, and says so in events', async () => {
+    const urls = ['https://a.example'];
+    const own = await deploy.deployOffchainResolver(deployer, { urls, signers: [signer.address] });
+    const [former, latter] = [deployer, stranger].map((each) =>
+      deploy.contractAt('OffchainResolver', own, each.signer),
+    );
+    await expect(revertOf(former!.getFunction('transferOwnership').staticCall(ZeroAddress))).resolves.toBe(
+      'InvalidOwner',
+    );
+    await (await former!.getFunction('transferOwnership')(stranger.address)).wait();
+    await expect(revertOf(former!.getFunction('setUrls').staticCall([]))).resolves.toBe('NotOwner');
+    await (await latter!.getFunction('setUrls')(['https://b.example'])).wait();
+    await (await latter!.getFunction('setSigner')(other.address, true)).wait();
+    const events = await former!.queryFilter('*', 0);
+    expect(events.map((event) => (event as EventLog).eventName)).toEqual([
+      'OwnershipTransferred',
+      'UrlsChanged',
+      'SignerChanged',
+      'OwnershipTransferred',
+      'UrlsChanged',
+      'SignerChanged',
+    ]);
+  });
+
   it('trusts several signers, and no longer one that was taken away', async () => {
-    const next = new AnswerSigner({ privateKeys: [STRANGER, TRUSTED], form: 'plain' });
-    const own = await deploy.deployOffchainResolver(deployer, { urls: ['https://a.example'], signers: next.addresses });
+    const signers = [other.address, signer.address];
+    const own = await deploy.deployOffchainResolver(deployer, { urls: ['https://a.example'], signers });
     const rotating = deploy.contractAt('OffchainResolver', own, deployer.signer);
     const verify = (by: AnswerSigner) =>
       revertOf(rotating.getFunction('resolveWithProof').staticCall(by.sign(answer({ target: own })), answer().request));
-    await expect(Promise.all([verify(next), verify(signer)])).resolves.toEqual(['no revert', 'no revert']);
-    await deploy.setSigner(deployer, { resolver: own, signer: signer.addresses[0]!, trusted: false });
-    await expect(Promise.all([verify(next), verify(signer)])).resolves.toEqual(['no revert', 'UntrustedSigner']);
+    await expect(Promise.all([verify(other), verify(signer)])).resolves.toEqual(['no revert', 'no revert']);
+    await deploy.setSigner(deployer, { resolver: own, signer: signer.address, trusted: false });
+    await expect(Promise.all([verify(other), verify(signer)])).resolves.toEqual(['no revert', 'UntrustedSigner']);
   });
 });
 
@@ -217,8 +264,14 @@ describe('TopLevelAliasRegistry', () => {
     await expect(set('gno', 'ä'.repeat(26))).resolves.toBe('InvalidAlias'); // bytes count, not letters
   });
 
-  it('obeys its owner alone', async () => {
+  it('obeys its owner alone, who may hand it on', async () => {
     const foreign = deploy.setAlias(stranger, { aliasRegistry, toplevel: 'up', alias: 'lukso.eth' });
     await expect(revertOf(foreign)).resolves.toBe('NotOwner');
+    const transfer = contract.getFunction('transferOwnership');
+    await expect(revertOf(transfer.staticCall(ZeroAddress))).resolves.toBe('InvalidOwner');
+    await (await transfer(stranger.address)).wait();
+    await expect(set('up', 'lukso.eth')).resolves.toBe('NotOwner');
+    await deploy.setAlias(stranger, { aliasRegistry, toplevel: 'up', alias: 'lukso.eth' });
+    expect(await contract.getFunction('aliases')('up')).toBe('lukso.eth');
   });
 });
