@@ -1,49 +1,51 @@
-import { GatewayError } from '../common/errors.js';
-import type { EnsName, ForeignAddress } from '../common/ids.js';
-import type { Settings } from '../config/settings.js';
-import { AliasNames } from '../naming/alias/alias-names.js';
-import { emailCodec } from '../naming/alias/email.js';
-import { TopLevelAliases } from '../naming/alias/top-level.js';
+import type { SandboxFile } from '../sandbox/sandbox.js';
+import { SHIPPED_ALIASES } from '../config/settings.js';
+import { ALL_CODECS } from '../naming/alias/notations.js';
+import { openAliasRegistry, openDirectory, type AliasSettings } from '../naming/alias/open-directory.js';
+import { TopLevelDirectory } from '../naming/alias/top-level-directory.js';
+import { AliasTranslator } from '../naming/alias/translator.js';
 import { normaliseName } from '../naming/ens-name.js';
+import type { EventLog } from '../ops/event-log.js';
 
-/** What translates between foreign addresses and names. */
-export interface Names {
-  readonly aliases: AliasNames;
-  readonly topLevel: TopLevelAliases;
+const TIMEOUT_MS = 5_000;
+
+/** Networks whose adapter this gateway has; names of others can be translated, but lead nowhere yet. */
+export const SERVED_NETWORKS: ReadonlySet<string> = new Set(['email']);
+
+/** Without a configuration: every network has its own top-level alias, and no contract is asked. */
+export function translatorBelow(root: string): AliasTranslator {
+  const own = ALL_CODECS.map(({ network }) => [network as string, `${network}.${root}`] as const);
+  const aliases = new Map([...Object.entries(SHIPPED_ALIASES), ...own]);
+  return new AliasTranslator(normaliseName(root), new TopLevelDirectory(aliases, null));
 }
 
-/** The name cannot be translated back. */
-class NoAddressError extends GatewayError {
-  constructor({ name, reason }: { name: EnsName; reason: string }) {
-    super({ code: 'NAME_WITHOUT_ADDRESS', kind: 'not-found', message: `${name} ${reason}` });
+/** By a configuration, whose alias registry is asked where it names one. */
+export async function withTranslator<T>(
+  settings: AliasSettings,
+  work: (translator: AliasTranslator) => Promise<T>,
+): Promise<T> {
+  const reader = openAliasRegistry(settings);
+  try {
+    const directory = openDirectory(settings, { reader, log: complaints });
+    await directory.start();
+    return await work(new AliasTranslator(normaliseName(settings.names.root), directory));
+  } finally {
+    reader?.close();
   }
 }
 
-export function namesBelow({ root, topLevelAliases }: Pick<Settings['names'], 'root' | 'topLevelAliases'>): Names {
-  const aliases = new AliasNames({ rootName: normaliseName(root), codecs: [emailCodec] });
-  return { aliases, topLevel: new TopLevelAliases(new Map(Object.entries(topLevelAliases))) };
+/** The settings of a running sandbox, as far as names are concerned. */
+export function namesOfSandbox({ rpcUrl, chainId, rootName, ...sandbox }: SandboxFile): AliasSettings {
+  const topLevelAliases = { ...SHIPPED_ALIASES, ...sandbox.topLevelAliases };
+  return {
+    ens: { rpcUrls: [rpcUrl], chainId, timeoutMs: TIMEOUT_MS },
+    names: { root: rootName, topLevelAliases, aliasRegistry: sandbox.aliasRegistry, aliasCacheSeconds: 1 },
+  };
 }
 
-/** What somebody typed is an address and no name. */
-export const isAddress = (text: string): boolean => text.includes('@');
-
-/** The canonical form of a typed mail address. @throws InvalidForeignAddressError */
-export function addressOf(text: string, { aliases }: Names): ForeignAddress {
-  return aliases.canonical((text.startsWith('mailto:') ? text : `mailto:${text}`) as ForeignAddress);
-}
-
-/** Whom an alias name stands for. @throws NoAddressError, AliasNameError, InvalidNameError */
-export function addressNamed(text: string, { aliases, topLevel }: Names): ForeignAddress {
-  const name: EnsName = topLevel.expand(normaliseName(text), (expanded) => aliases.accepts(expanded));
-  const alias = aliases.parse(name);
-  if (!alias)
-    throw new NoAddressError({ name, reason: 'is an ordinary ENS name: it stands for nobody on another network.' });
-  if (alias.kind === 'hashed') {
-    const reason = 'is a shortened name: only the gateway that made it knows the address.';
-    throw new NoAddressError({ name, reason });
-  }
-  return alias.address;
-}
-
-/** As people write it. */
-export const shownAddress = (address: ForeignAddress): string => address.replace(/^mailto:/, '');
+const complaints: EventLog = {
+  debug: () => {},
+  info: () => {},
+  warn: () => console.error('The alias registry does not answer; the aliases of the configuration are used.'),
+  error: () => {},
+};

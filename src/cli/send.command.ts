@@ -1,9 +1,7 @@
 import { Command } from 'commander';
-import type { EnsName, ForeignAddress } from '../common/ids.js';
-import { AliasNames } from '../naming/alias/alias-names.js';
-import { emailCodec } from '../naming/alias/email.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
 import { Dm3Client } from './dm3-client.js';
+import { namesOfSandbox, withTranslator } from './names.js';
 import { DEFAULT_SANDBOX_DIR } from './paths.js';
 import { readSandboxFile } from './sandbox-file.js';
 
@@ -28,14 +26,10 @@ async function run(from: string, to: string, text: string, { data, reply }: Opti
   const sandbox = readSandboxFile(data);
   const client = new Dm3Client(await createSodiumProvider(), sandbox, from);
   try {
-    const hash = await client.send(to.includes('@') ? aliasOf(to, sandbox.rootName) : to, text, reply);
+    const receiver = await withTranslator(namesOfSandbox(sandbox), (translator) => translator.nameOf(to));
+    const hash = await client.send(receiver, text, reply);
     console.log(`Accepted: ${hash}`);
   } finally {
     client.close();
   }
-}
-
-function aliasOf(mailAddress: string, rootName: string): EnsName {
-  const aliases = new AliasNames({ rootName: rootName as EnsName, codecs: [emailCodec] });
-  return aliases.nameOf(aliases.canonical(`mailto:${mailAddress}` as ForeignAddress));
 }

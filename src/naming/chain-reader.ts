@@ -2,14 +2,12 @@ import { dataSlice, id, isCallException, type JsonRpcProvider } from 'ethers';
 import type { EthAddress } from '../common/ids.js';
 import { NamingUnavailableError } from './errors.js';
 import { callbackOf, fetchAnswer, parseOffchainLookup, type OffchainLookup } from './offchain-lookup.js';
-import { createRpcProvider } from './rpc-provider.js';
+import { RpcEndpoints, type RpcSettings } from './rpc/rpc-endpoints.js';
 
-export interface ChainReaderSettings {
-  /** JSON-RPC endpoints, the preferred one first. At least one. */
-  readonly rpcUrls: readonly string[];
-  readonly chainId: number;
-  /** How long one endpoint may take for one call, CCIP-read included, milliseconds. */
-  readonly timeoutMs: number;
+/** `timeoutMs` also holds for all CCIP-reads of one call together. */
+export interface ChainReaderSettings extends RpcSettings {
+  /** Shared with the other readers of the process, and closed by whoever made them. Default: its own. */
+  readonly endpoints?: RpcEndpoints;
   /** CCIP-read services may be on private networks: for the sandbox and for tests only. */
   readonly allowPrivateFetch: boolean;
   /** What errors say could not be looked up. Default: the name. */
@@ -30,10 +28,10 @@ const COULD_NOT_RESOLVE = dataSlice(id('CouldNotResolve(bytes)'), 0, 4);
  * CCIP-read (ERC-3668) is done here and not by ethers, which makes "no record" of an answer that the contract refused.
  */
 export class ChainReader {
-  readonly #providers: readonly JsonRpcProvider[];
+  readonly #endpoints: RpcEndpoints;
 
   constructor(private readonly settings: ChainReaderSettings) {
-    this.#providers = settings.rpcUrls.map((url) => createRpcProvider(url, settings));
+    this.#endpoints = settings.endpoints ?? new RpcEndpoints(settings);
   }
 
   /**
@@ -44,52 +42,43 @@ export class ChainReader {
    * @returns the returned data (`0x` where there is no contract), or null if the contract refused the call.
    * @throws NamingUnavailableError if no endpoint answered, or a CCIP-read service gave no answer that counts.
    */
-  call(to: string, data: string): Promise<string | null> {
-    return this.#firstAnswer((provider) => this.#ask(provider, to, data));
+  async call(to: string, data: string): Promise<string | null> {
+    const first = await this.#ask((provider) => ethCall(provider, to, data));
+    const lookup = lookupIn(first);
+    if (lookup !== null) return this.#follow(to, lookup);
+    return 'returned' in first ? first.returned : null;
   }
 
   /** How many transactions an account has sent, as of the latest block. @throws NamingUnavailableError */
   nonce(account: EthAddress): Promise<number> {
-    return this.#firstAnswer((provider) => provider.getTransactionCount(account));
+    return this.#ask((provider) => provider.getTransactionCount(account));
   }
 
   /** The wei of an account, as of the latest block. @throws NamingUnavailableError */
   balance(account: EthAddress): Promise<bigint> {
-    return this.#firstAnswer((provider) => provider.getBalance(account));
+    return this.#ask((provider) => provider.getBalance(account));
   }
 
   close(): void {
-    for (const provider of this.#providers) provider.destroy();
+    if (!this.settings.endpoints) this.#endpoints.close();
   }
 
-  async #firstAnswer<T>(ask: (provider: JsonRpcProvider) => Promise<T>): Promise<T> {
-    const failures: unknown[] = [];
-    for (const provider of this.#providers) {
-      try {
-        return await within(this.settings.timeoutMs, ask(provider));
-      } catch (error) {
-        if (error instanceof NamingUnavailableError) throw error;
-        failures.push(error);
-      }
+  async #ask<T>(work: (provider: JsonRpcProvider) => Promise<T>): Promise<T> {
+    try {
+      return await this.#endpoints.ask(work);
+    } catch (cause) {
+      const { subject = 'The name' } = this.settings;
+      throw new NamingUnavailableError({ subject, reason: 'no Ethereum node answered', cause });
     }
-    const { subject = 'The name' } = this.settings;
-    const cause = new AggregateError(failures);
-    throw new NamingUnavailableError({ subject, reason: 'no Ethereum node answered', cause });
-  }
-
-  async #ask(provider: JsonRpcProvider, to: string, data: string): Promise<string | null> {
-    const first = await ethCall(provider, to, data);
-    const lookup = lookupIn(first);
-    if (lookup !== null) return this.#follow(provider, to, lookup);
-    return 'returned' in first ? first.returned : null;
   }
 
   /** Fetches what the contract asked for and hands it over, as often as it asks. */
-  async #follow(provider: JsonRpcProvider, to: string, asked: OffchainLookup): Promise<string | null> {
+  async #follow(to: string, asked: OffchainLookup): Promise<string | null> {
+    const deadline = performance.now() + this.settings.timeoutMs;
     let lookup = asked;
     for (let lookups = 0; lookups < MAX_LOOKUPS; lookups += 1) {
-      const answer = await this.#fetch(to, lookup);
-      const outcome = await ethCall(provider, to, callbackOf(lookup, answer));
+      const callback = callbackOf(lookup, await this.#fetch(to, lookup, deadline));
+      const outcome = await this.#ask((provider) => ethCall(provider, to, callback));
       const next = lookupIn(outcome);
       if (next === null) return 'returned' in outcome ? outcome.returned : refusedAnswer(outcome.reverted);
       lookup = next;
@@ -97,13 +86,12 @@ export class ChainReader {
     throw unavailable('its resolver contract asks for one CCIP-read after the other');
   }
 
-  #fetch(to: string, lookup: OffchainLookup): Promise<string> {
+  #fetch(to: string, lookup: OffchainLookup, deadline: number): Promise<string> {
     // ERC-3668: else a contract could pass on a lookup that another one made.
     if (lookup.sender.toLowerCase() !== to.toLowerCase()) {
       throw unavailable('its resolver contract passed on the CCIP-read of another one');
     }
-    const { timeoutMs, allowPrivateFetch } = this.settings;
-    return fetchAnswer(lookup, { timeoutMs: timeoutMs / 2, allowPrivate: allowPrivateFetch });
+    return fetchAnswer(lookup, { deadline, allowPrivate: this.settings.allowPrivateFetch });
   }
 }
 
@@ -140,16 +128,4 @@ function refusedAnswer(revertData: string): null {
 
 function unavailable(reason: string): NamingUnavailableError {
   return new NamingUnavailableError({ subject: 'The name', reason });
-}
-
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

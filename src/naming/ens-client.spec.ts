@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { id, JsonRpcProvider, Network, EnsPlugin } from 'ethers';
+import { JsonRpcProvider, Network, EnsPlugin } from 'ethers';
 import { providers as ethers5 } from 'ethers5';
 import { startHttpServer, type TestServer, sendJson } from '../../test/support/http-server.js';
 import { startLocalChain, type LocalChain } from '../../test/support/local-chain.js';
 import { systemClock } from '../common/clock.js';
 import { parseEthAddress, type EthAddress } from '../common/ids.js';
+import { createNobleProvider } from '../protocol/crypto/noble.js';
 import { CcipReadService } from './ccip-read/ccip-read.service.js';
 import type { RecordSource } from './ccip-read/records.js';
 import { AnswerSigner } from './ccip-read/signer.js';
@@ -20,8 +21,11 @@ const ALICE_ADDRESS = parseEthAddress('0x00000000000000000000000000000000000a11c
 const BOB = normaliseName('bob.eth');
 const BOB_ADDRESS = parseEthAddress('0x0000000000000000000000000000000000000b0b')!;
 const PROFILE = 'network.dm3.profile';
-const TRUSTED = new AnswerSigner({ privateKeys: [id('trusted')], form: 'plain' });
-const STRANGER = new AnswerSigner({ privateKeys: [id('stranger')], form: 'plain' });
+const crypto = createNobleProvider();
+const newSigner = (key: number) =>
+  new AnswerSigner({ crypto, privateKey: new Uint8Array(32).fill(key), form: 'plain' });
+const TRUSTED = newSigner(1);
+const STRANGER = newSigner(2);
 
 const source: RecordSource = {
   find: (name) =>
@@ -50,7 +54,7 @@ beforeAll(async () => {
   deployer = deploy.connectDeployer({ ...chain, privateKey: chain.privateKeys[0] });
   registry = await deploy.deployRegistry(deployer);
   plain = await deploy.deployPlainResolver(deployer, { registry });
-  offchain = await deploy.deployOffchainResolver(deployer, { urls: [getUrl()], signers: TRUSTED.addresses });
+  offchain = await deploy.deployOffchainResolver(deployer, { urls: [getUrl()], signers: [TRUSTED.address] });
   await deploy.registerName(deployer, { registry, name: normaliseName('gateway.eth'), resolver: offchain });
   await deploy.registerName(deployer, { registry, name: BOB, resolver: plain });
   await deploy.setAddr(deployer, { resolver: plain, name: BOB, address: BOB_ADDRESS });
@@ -74,7 +78,8 @@ const getUrl = () => `${server.url}/{sender}/{data}.json`;
 
 /** CCIP-read over GET and POST, as short as it can be. */
 function ccipServer(signer: AnswerSigner) {
-  const service = () => new CcipReadService({ sources: [source], signer, resolvers: [offchain], clock: systemClock });
+  const options = { sources: [source], signer, clock: systemClock, validitySeconds: 300 };
+  const service = () => new CcipReadService({ ...options, resolvers: [offchain] });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const [, sender, data] = /^\/(\w+)\/(\w+)\.json$/.exec(request.url!) ?? [];
     const asked = request.method === 'GET' ? { sender, data } : JSON.parse(await text(request));
@@ -108,6 +113,14 @@ describe('EnsClient', () => {
     await expect(client.text(normaliseName('nobody.gateway.eth'), PROFILE)).resolves.toBeNull();
     await expect(client.text(BOB, 'description')).resolves.toBeNull();
     await expect(client.text(ALICE, 'description')).resolves.toBeNull();
+  });
+
+  it('does not ask for a name of more than 32 labels', async () => {
+    const unreachable = new EnsClient({ ...settings(), rpcUrls: ['http://127.0.0.1:1'] });
+    const name = (labels: number) => normaliseName(`${'a.'.repeat(labels - 1)}eth`);
+    await expect(unreachable.resolveAddress(name(33))).resolves.toBeNull();
+    await expect(unreachable.resolveAddress(name(32))).rejects.toEqual(unavailable);
+    unreachable.close();
   });
 
   it('reads a name that ENSIP-15 refuses, as it is', async () => {

@@ -1,3 +1,4 @@
+import { ens_normalize } from '@adraffy/ens-normalize';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { EnsName } from '../common/ids.js';
@@ -12,6 +13,14 @@ import {
   tryNormaliseName,
 } from './ens-name.js';
 import { parseEthAddress } from '../common/ids.js';
+
+function isTaken(name: string): boolean {
+  try {
+    return ens_normalize(name) === name;
+  } catch {
+    return false;
+  }
+}
 
 const ADDRESS = '0xAb5801a7D398351b8bE11C439e05C5B3259aeC9B';
 
@@ -66,6 +75,14 @@ describe('normaliseName', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  it('makes of plain names what ENSIP-15 does', () => {
+    const plain = fc.stringMatching(/^(_{0,3}[a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,3}\.){0,3}_{0,3}[a-z0-9]{1,9}$/);
+    fc.assert(fc.property(plain, (name) => expect(normaliseName(name)).toBe(ens_normalize(name))));
+    for (const odd of ['a_b', 'a--b', 'ab--c.eth', 'a-', '-a', 'a..b']) {
+      expect(isEnsip15(odd)).toBe(isTaken(odd));
+    }
   });
 
   it('answers with one short line whatever it was given', () => {

@@ -1,12 +1,17 @@
 import { ens_normalize } from '@adraffy/ens-normalize';
 import { GatewayError } from '../common/errors.js';
 import { parseEthAddress, type EnsName, type EthAddress } from '../common/ids.js';
+import { INVISIBLE } from './invisible.js';
 
 /** RFC 1035 §3.1: what a whole name may take in DNS wire form, in which ENSIP-10 resolvers are asked. */
 export const MAX_NAME_BYTES = 255;
 
+/** Labels that ENSIP-15 leaves as they are. For all others it reads its tables of Unicode, which fill 20 MB. */
+const PLAIN_NAME = /^_*[a-z0-9]+(-[a-z0-9]+)*(\._*[a-z0-9]+(-[a-z0-9]+)*)*$/;
+
 /** A label of letters, marks, digits, hyphens and underscores: the least that people could have registered. */
 const PLAUSIBLE_LABEL = /^[\p{L}\p{M}\p{N}_-]+$/u;
+const EACH_INVISIBLE = new RegExp(INVISIBLE, 'gu');
 
 export class InvalidNameError extends GatewayError {
   /** @param reason goes on from "it": `is empty`. */
@@ -20,9 +25,9 @@ export class InvalidNameError extends GatewayError {
   }
 }
 
-/** Text that came from outside, on one line and cut, fit for the sentence of an error. */
+/** Text that came from outside, on one line and cut, nothing in it invisible: fit for the sentence of an error. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 99)}…` : text);
+  return visible(JSON.stringify(text.length > 100 ? `${text.slice(0, 99)}…` : text));
 }
 
 /** Spellings met last, since the same few names come again and again and a look at the tables of Unicode is slow. */
@@ -39,7 +44,7 @@ export function normaliseName(text: string): EnsName {
   const before = known.get(text);
   if (before !== undefined) return before;
   checkSize(text, text);
-  const name = ensip15OrLowerCase(text);
+  const name = PLAIN_NAME.test(text) ? (text as EnsName) : ensip15OrLowerCase(text);
   checkSize(name, text);
   if (known.size >= KNOWN_NAMES) known.delete(known.keys().next().value!);
   known.set(text, name);
@@ -58,6 +63,7 @@ export function tryNormaliseName(text: string): EnsName | null {
 
 /** True if ENSIP-15 takes a label or name and leaves it as it is. */
 export function isEnsip15(text: string): boolean {
+  if (PLAIN_NAME.test(text)) return true;
   try {
     return ens_normalize(text) === text;
   } catch {
@@ -104,10 +110,14 @@ function ensip15OrLowerCase(text: string): EnsName {
 
 function isPlausible(name: string): boolean {
   const labels = name.split('.');
-  return labels.length > 1 && labels.every((label) => PLAUSIBLE_LABEL.test(label));
+  return labels.length > 1 && labels.every((label) => PLAUSIBLE_LABEL.test(label)) && !INVISIBLE.test(name);
 }
 
 /** The library wraps what it quotes in direction marks, which do not belong into a protocol's answer. */
 function complaintOf(error: unknown): string {
-  return error instanceof Error ? error.message.replaceAll('\u200e', '') : String(error);
+  return visible(error instanceof Error ? error.message.replaceAll('\u200e', '') : String(error));
+}
+
+function visible(text: string): string {
+  return text.replaceAll(EACH_INVISIBLE, (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`);
 }

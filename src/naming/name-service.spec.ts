@@ -2,12 +2,12 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { parseEthAddress } from '../common/ids.js';
 import { AliasNames } from './alias/alias-names.js';
 import { emailCodec } from './alias/email.js';
-import { TopLevelAliases } from './alias/top-level.js';
+import { TopLevelDirectory } from './alias/top-level-directory.js';
 import type { EnsClient } from './ens-client.js';
 import { normaliseName } from './ens-name.js';
-import { NamingUnavailableError } from './errors.js';
+import { NameNotFoundError, NamingUnavailableError, ProfileInvalidError, ProfileNotFoundError } from './errors.js';
 import { NameService } from './name-service.js';
-import type { ProfileResolver } from './profile-resolver.js';
+import type { ProfileResolver, ResolvedProfile } from './profile-resolver.js';
 
 const ROOT = normaliseName('gateway.eth');
 const ALICE = normaliseName('alice.eth');
@@ -21,18 +21,21 @@ const ens = {
   resolveAddress: jest.fn<EnsClient['resolveAddress']>(),
   primaryName: jest.fn<EnsClient['primaryName']>(),
 };
+const profiles = { userProfile: jest.fn<ProfileResolver['userProfile']>() };
 let now: number;
 let names: NameService;
 
 beforeEach(() => {
   now = 0;
   ens.resolveAddress.mockReset().mockResolvedValue(ADDRESS);
+  ens.primaryName.mockReset().mockResolvedValue(ALICE);
+  profiles.userProfile.mockReset().mockResolvedValue({ address: ADDRESS } as ResolvedProfile);
   names = new NameService({
     rootName: ROOT,
     ens,
-    profiles: { userProfile: jest.fn<ProfileResolver['userProfile']>() },
+    profiles,
     aliases: new AliasNames({ rootName: ROOT, codecs: [emailCodec] }),
-    topLevel: () => new TopLevelAliases(new Map()),
+    topLevel: new TopLevelDirectory(new Map(), null),
     clock: { now: () => now },
     positiveTtlMs: POSITIVE_TTL_MS,
     negativeTtlMs: NEGATIVE_TTL_MS,
@@ -97,5 +100,31 @@ describe('NameService.resolveAddress', () => {
     const name = normaliseName(`${OTHER}.addr.somebody.eth`);
     await expect(names.resolveAddress(name)).resolves.toBe(OTHER);
     expect(ens.resolveAddress).not.toHaveBeenCalled();
+  });
+});
+
+describe('NameService.primaryName', () => {
+  it('is the name that the address calls itself, if the profile there is of the same address', async () => {
+    await expect(names.primaryName(ADDRESS)).resolves.toBe(ALICE);
+    await expect(names.primaryName(OTHER)).resolves.toBeNull();
+    ens.primaryName.mockResolvedValue(null);
+    await expect(names.primaryName(ADDRESS)).resolves.toBeNull();
+  });
+
+  it.each([
+    ['no address', new NameNotFoundError({ name: ALICE })],
+    ['no profile', new ProfileNotFoundError({ name: ALICE })],
+    ['a profile nobody can use', new ProfileInvalidError({ name: ALICE, record: 'r', reason: 'nobody signed it' })],
+  ])('is none where the name has %s, as nobody can be reached by it; it is claimed all the same', async (_, error) => {
+    profiles.userProfile.mockRejectedValue(error);
+    await expect(names.primaryName(ADDRESS)).resolves.toBeNull();
+    await expect(names.nameOfAddress(ADDRESS)).resolves.toBe(`${ADDRESS}.addr.gateway.eth`);
+    await expect(names.claimedName(ADDRESS)).resolves.toBe(ALICE);
+  });
+
+  it('is not denied while ENS cannot be asked', async () => {
+    const unavailable = new NamingUnavailableError({ subject: 'The name', reason: 'no answer' });
+    profiles.userProfile.mockRejectedValue(unavailable);
+    await expect(names.primaryName(ADDRESS)).rejects.toBe(unavailable);
   });
 });

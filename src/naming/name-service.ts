@@ -3,8 +3,8 @@ import { GatewayError } from '../common/errors.js';
 import { parseEthAddress, type EnsName, type EthAddress } from '../common/ids.js';
 import { parseUserProfile } from '../protocol/profile/user-profile.js';
 import { parseRecord, USER_PROFILE_RECORD } from '../protocol/profile/record.js';
-import type { TopLevelAliases } from './alias/top-level.js';
 import type { AliasNames } from './alias/alias-names.js';
+import type { TopLevelDirectory } from './alias/top-level-directory.js';
 import { BoundedCache } from './bounded-cache.js';
 import type { NameRecords, RecordSource } from './ccip-read/records.js';
 import { addressNameOf, normaliseName, parseAddressName } from './ens-name.js';
@@ -17,8 +17,7 @@ interface Parts {
   readonly ens: Pick<EnsClient, 'resolveAddress' | 'primaryName'>;
   readonly profiles: Pick<ProfileResolver, 'userProfile'>;
   readonly aliases: AliasNames;
-  /** As known now: the contract may change it. */
-  readonly topLevel: () => TopLevelAliases;
+  readonly topLevel: Pick<TopLevelDirectory, 'expand' | 'shorten'>;
   readonly clock: Clock;
   /** How long ENS is believed about an address. */
   readonly positiveTtlMs: number;
@@ -51,13 +50,13 @@ export class NameService {
    * Normalised, and with a top-level alias written out: `alice._at.example.com.email` is a name under our root.
    * @throws InvalidNameError
    */
-  canonical(text: string): EnsName {
-    return this.parts.topLevel().expand(normaliseName(text), (name) => this.parts.aliases.accepts(name));
+  async canonical(text: string): Promise<EnsName> {
+    return this.parts.topLevel.expand(normaliseName(text), (name) => this.parts.aliases.accepts(name));
   }
 
   /** For people: the top-level alias form where there is one. */
   display(name: EnsName): EnsName {
-    return this.parts.topLevel().shorten(name);
+    return this.parts.topLevel.shorten(name);
   }
 
   /** What we serve for a name ourselves; null if the name is not ours or has no records. */
@@ -97,9 +96,14 @@ export class NameService {
     return { name, address: local.address, ownerVerified: true, ...parseUserProfile(parsed.json) };
   }
 
+  /** The name an address calls itself, forward-checked, whether it uses dm3 or not. @throws NamingUnavailableError */
+  claimedName(address: EthAddress): Promise<EnsName | null> {
+    return this.parts.ens.primaryName(address);
+  }
+
   /** The name an address calls itself, forward-checked and with a dm3 profile; null if it has none. */
   async primaryName(address: EthAddress): Promise<EnsName | null> {
-    const name = await this.parts.ens.primaryName(address);
+    const name = await this.claimedName(address);
     if (!name) return null;
     try {
       const { address: owner } = await this.userProfile(name);

@@ -1,4 +1,4 @@
-import { Global, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import type { EthAddress } from '../common/ids.js';
 import { fromParts } from '../config/from-parts.js';
@@ -6,14 +6,22 @@ import type { Secrets } from '../config/secrets.js';
 import type { Settings } from '../config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, SECRETS, SETTINGS } from '../config/tokens.js';
 import type { EventLog } from '../ops/event-log.js';
+import { Metrics } from '../ops/metrics.js';
+import { Probes } from '../ops/probes.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
-import { deriveKey } from '../storage/sealer.js';
+import { Database } from '../storage/database.js';
+import { RateLimiter } from '../storage/rate-limits/rate-limiter.js';
+import { Sealer } from '../storage/sealer.js';
 import { AliasNames } from './alias/alias-names.js';
 import type { AliasCodec } from './alias/codec.js';
+import { openAliasRegistry, openDirectory } from './alias/open-directory.js';
 import { AliasRegistryReader } from './alias/registry-reader.js';
+import { reportRegistry } from './alias/report-registry.js';
 import { TopLevelDirectory } from './alias/top-level-directory.js';
+import { AliasTranslator } from './alias/translator.js';
 import { CcipReadController } from './ccip-read/ccip-read.controller.js';
 import { CcipReadService } from './ccip-read/ccip-read.service.js';
+import { ccipSignerKey } from './ccip-read/signer-keys.js';
 import { AnswerSigner } from './ccip-read/signer.js';
 import { ChainAccount } from './chain-account.js';
 import { ChainReader } from './chain-reader.js';
@@ -22,13 +30,11 @@ import { normaliseName } from './ens-name.js';
 import { NameService } from './name-service.js';
 import { OwnerCheck } from './owner-check.js';
 import { ProfileResolver } from './profile-resolver.js';
+import { reportHealth } from './rpc/report-health.js';
+import { RpcEndpoints } from './rpc/rpc-endpoints.js';
 
-/** The key that signs CCIP-read answers; the resolver contract must know its address. */
-export function ccipSignerKey(rootSecret: Uint8Array): string {
-  return `0x${Buffer.from(deriveKey(rootSecret, 'ccip-read signer')).toString('hex')}`;
-}
-
-const chainOf = ({ ens }: Settings) => ({
+const chainOf = ({ ens }: Settings, endpoints: RpcEndpoints) => ({
+  endpoints,
   rpcUrls: ens.rpcUrls,
   chainId: ens.chainId,
   timeoutMs: ens.timeoutMs,
@@ -45,21 +51,26 @@ const timesOf = ({ ens }: Settings) => ({
   controllers: [CcipReadController],
   providers: [
     {
+      provide: RpcEndpoints,
+      inject: [SETTINGS, CLOCK, EVENT_LOG],
+      useFactory: ({ ens }: Settings, clock: Clock, log: EventLog) => new RpcEndpoints(ens, { clock, log }),
+    },
+    {
       provide: EnsClient,
-      inject: [SETTINGS],
-      useFactory: (settings: Settings) =>
-        new EnsClient({ ...chainOf(settings), registry: settings.ens.registry as EthAddress }),
+      inject: [SETTINGS, RpcEndpoints],
+      useFactory: (settings: Settings, endpoints: RpcEndpoints) =>
+        new EnsClient({ ...chainOf(settings, endpoints), registry: settings.ens.registry as EthAddress }),
     },
     {
       provide: ChainAccount,
-      inject: [SETTINGS, CLOCK],
-      useFactory: (settings: Settings, clock: Clock) =>
-        new ChainAccount({ ...chainOf(settings), clock, ttlMs: settings.ens.balanceCacheSeconds * 1_000 }),
+      inject: [SETTINGS, RpcEndpoints, CLOCK],
+      useFactory: (settings: Settings, endpoints: RpcEndpoints, clock: Clock) =>
+        new ChainAccount({ ...chainOf(settings, endpoints), clock, ttlMs: settings.ens.balanceCacheSeconds * 1_000 }),
     },
     {
       provide: ChainReader,
-      inject: [SETTINGS],
-      useFactory: (settings: Settings) => new ChainReader(chainOf(settings)),
+      inject: [SETTINGS, RpcEndpoints],
+      useFactory: (settings: Settings, endpoints: RpcEndpoints) => new ChainReader(chainOf(settings, endpoints)),
     },
     fromParts(OwnerCheck, { crypto: CRYPTO, chain: ChainReader }),
     {
@@ -84,14 +95,21 @@ const timesOf = ({ ens }: Settings) => ({
         new AliasNames({ rootName: normaliseName(names.root), codecs }),
     },
     {
+      provide: AliasRegistryReader,
+      inject: [SETTINGS, RpcEndpoints],
+      useFactory: (settings: Settings, endpoints: RpcEndpoints) => openAliasRegistry(settings, endpoints),
+    },
+    {
       provide: TopLevelDirectory,
-      inject: [SETTINGS, EVENT_LOG],
-      useFactory: (settings: Settings, log: EventLog) => {
-        const { aliasRegistry, topLevelAliases } = settings.names;
-        const contract = aliasRegistry as EthAddress | undefined;
-        const reader = contract ? new AliasRegistryReader({ ...chainOf(settings), contract }) : null;
-        return new TopLevelDirectory(new Map(Object.entries(topLevelAliases)), reader, log);
-      },
+      inject: [SETTINGS, AliasRegistryReader, CLOCK, EVENT_LOG],
+      useFactory: (settings: Settings, reader: AliasRegistryReader | null, clock: Clock, log: EventLog) =>
+        openDirectory(settings, { reader, clock, log }),
+    },
+    {
+      provide: AliasTranslator,
+      inject: [SETTINGS, TopLevelDirectory],
+      useFactory: ({ names }: Settings, directory: TopLevelDirectory) =>
+        new AliasTranslator(normaliseName(names.root), directory),
     },
     {
       provide: NameService,
@@ -111,40 +129,73 @@ const timesOf = ({ ens }: Settings) => ({
           ...timesOf(settings),
           profiles,
           aliases,
-          topLevel: () => directory.current,
+          topLevel: directory,
+        }),
+    },
+    {
+      provide: AnswerSigner,
+      inject: [SETTINGS, SECRETS, CRYPTO],
+      useFactory: ({ ccipRead }: Settings, { rootSecret }: Secrets, crypto: CryptoProvider) =>
+        new AnswerSigner({
+          crypto,
+          privateKey: ccipSignerKey(rootSecret, ccipRead.signerVersion),
+          form: ccipRead.digest,
         }),
     },
     {
       provide: CcipReadService,
-      inject: [SETTINGS, SECRETS, CLOCK, NameService],
-      useFactory: ({ ccipRead }: Settings, { rootSecret }: Secrets, clock: Clock, names: NameService) =>
+      inject: [SETTINGS, AnswerSigner, CLOCK, NameService],
+      useFactory: ({ ccipRead }: Settings, signer: AnswerSigner, clock: Clock, names: NameService) =>
         new CcipReadService({
           sources: [{ find: (name) => names.localRecords(name) }],
-          signer: new AnswerSigner({ privateKeys: [ccipSignerKey(rootSecret)], form: ccipRead.digest }),
+          signer,
           resolvers: ccipRead.resolvers as readonly string[] as readonly EthAddress[],
           clock,
           validitySeconds: ccipRead.validitySeconds,
         }),
     },
+    {
+      provide: RateLimiter,
+      inject: [SETTINGS, CLOCK, Database, Sealer],
+      useFactory: ({ ccipRead }: Settings, clock: Clock, db: Database, sealer: Sealer) =>
+        new RateLimiter({ db, sealer, clock, what: 'lookups', limit: ccipRead.requestsPerMinute }),
+    },
   ],
-  exports: [EnsClient, ChainAccount, OwnerCheck, ProfileResolver, AliasNames, TopLevelDirectory, NameService],
+  exports: [
+    EnsClient,
+    ChainAccount,
+    OwnerCheck,
+    ProfileResolver,
+    AliasNames,
+    AliasTranslator,
+    TopLevelDirectory,
+    NameService,
+  ],
 })
 export class NamingModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly directory: TopLevelDirectory,
+    @Inject(AliasRegistryReader) private readonly aliasRegistry: AliasRegistryReader | null,
     private readonly ens: EnsClient,
     private readonly accounts: ChainAccount,
     private readonly contracts: ChainReader,
+    private readonly endpoints: RpcEndpoints,
+    private readonly probes: Probes,
+    private readonly metrics: Metrics,
   ) {}
 
   async onModuleInit(): Promise<void> {
+    reportHealth(this.endpoints, { probes: this.probes, metrics: this.metrics });
+    this.endpoints.start();
+    if (this.aliasRegistry) reportRegistry(this.directory, { probes: this.probes, metrics: this.metrics });
     await this.directory.start();
   }
 
   onApplicationShutdown(): void {
-    this.directory.stop();
+    this.aliasRegistry?.close();
     this.ens.close();
     this.accounts.close();
     this.contracts.close();
+    this.endpoints.close();
   }
 }

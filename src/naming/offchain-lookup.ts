@@ -1,6 +1,6 @@
 import { AbiCoder, concat, Interface, isHexString } from 'ethers';
 import { NamingUnavailableError } from './errors.js';
-import { safeFetch } from './safe-fetch.js';
+import { safeFetch, type SafeFetchOptions } from './safe-fetch.js';
 
 /** What a contract asks its caller to fetch (ERC-3668). All hex is `0x`-hex. */
 export interface OffchainLookup {
@@ -32,23 +32,35 @@ export function callbackOf(lookup: OffchainLookup, answer: string): string {
   return concat([lookup.callbackFunction, args]);
 }
 
+/** Where lookups may go, and until when (milliseconds of `performance.now()`). */
+export interface LookupRules extends Pick<SafeFetchOptions, 'allowPrivate' | 'lookup' | 'isPublic'> {
+  readonly deadline: number;
+}
+
+/** A contract may name as many URLs as it likes; we do not visit all of them. */
+const MAX_URLS = 5;
+/** Answers with proofs of another chain's storage are much longer than the record they prove. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** The service was asked properly, and wants no more of it: ERC-3668 has clients stop at a 4xx. */
+class LookupRefusedError extends Error {}
+
 /**
- * Asks the services of a lookup in turn; each gets an equal share of the time.
+ * Asks the services of a lookup in turn, five at most; each gets an equal share of the time that is left.
  * @returns the answer, `0x`-hex, not checked yet.
  * @throws NamingUnavailableError if none answers. A 4xx counts as no answer, like everything that nobody signed: it
  *   cannot prove that a name has no record.
  */
-export async function fetchAnswer(
-  lookup: OffchainLookup,
-  options: { timeoutMs: number; allowPrivate: boolean },
-): Promise<string> {
-  const share = { ...options, timeoutMs: Math.ceil(options.timeoutMs / lookup.urls.length) };
+export async function fetchAnswer(lookup: OffchainLookup, { deadline, ...rules }: LookupRules): Promise<string> {
+  const urls = lookup.urls.slice(0, MAX_URLS);
   const failures: unknown[] = [];
-  for (const url of lookup.urls) {
+  for (const [at, url] of urls.entries()) {
+    const timeoutMs = Math.max(1, Math.ceil((deadline - performance.now()) / (urls.length - at)));
     try {
-      return await ask(url, lookup, share);
+      return await ask(url, lookup, { ...rules, timeoutMs, maxBytes: MAX_ANSWER_BYTES });
     } catch (error) {
       failures.push(error);
+      if (error instanceof LookupRefusedError) break;
     }
   }
   const cause = new AggregateError(failures);
@@ -56,16 +68,14 @@ export async function fetchAnswer(
 }
 
 /** GET where the template has a place for the data, else POST (ERC-3668, "Gateway Interface"). */
-async function ask(
-  template: string,
-  lookup: OffchainLookup,
-  options: { timeoutMs: number; allowPrivate: boolean },
-): Promise<string> {
+async function ask(template: string, lookup: OffchainLookup, options: SafeFetchOptions): Promise<string> {
   const sender = lookup.sender.toLowerCase();
   const url = template.replace('{sender}', sender).replace('{data}', lookup.callData);
   const json = template.includes('{data}') ? undefined : { sender, data: lookup.callData };
   const { status, body } = await safeFetch(url, { ...options, json });
-  if (status !== 200) throw new Error(`the CCIP-read service answered HTTP ${status}`);
+  const outcome = `the CCIP-read service answered HTTP ${status}`;
+  if (status >= 400 && status < 500) throw new LookupRefusedError(outcome);
+  if (status < 200 || status > 299) throw new Error(outcome);
   const { data } = JSON.parse(new TextDecoder().decode(body)) as { data?: unknown };
   if (!isHexString(data, true)) throw new Error('the answer of the CCIP-read service holds no data');
   return data;

@@ -147,6 +147,37 @@ describe('ProfileResolver.userProfile', () => {
     await expect(careful.userProfile(ALICE)).rejects.toMatchObject(invalid(/public internet/));
   });
 
+  it('refuses a record that is too long to be kept, in whatever form', async () => {
+    const long = { ...user.signedUserProfile, padding: 'x'.repeat(64 * 1024) };
+    ens.text.mockResolvedValue(dataRecord(long));
+    await expect(resolver.userProfile(ALICE)).rejects.toMatchObject(invalid(/larger than 65536 bytes/));
+    ens.text.mockResolvedValue(link(user.dm3Hash));
+    server.handler = (_, response) => sendJson(response, long);
+    await expect(newResolver().userProfile(ALICE)).rejects.toMatchObject(invalid(/larger than 65536 bytes/));
+  });
+
+  it('asks an IPFS gateway of our own also on a private network, and nobody else there', async () => {
+    const careful = newResolver({ allowPrivateFetch: false });
+    ens.text.mockResolvedValue('ipfs://bafkreib');
+    server.handler = (_, response) => sendJson(response, user.signedUserProfile);
+    await expect(careful.userProfile(ALICE)).resolves.toMatchObject({ ownerVerified: true });
+    server.handler = (_, response) => response.writeHead(302, { location: 'http://127.0.0.2/' }).end();
+    const led = newResolver({ allowPrivateFetch: false }).userProfile(ALICE);
+    await expect(led).rejects.toMatchObject(invalid(/public internet/));
+  });
+
+  it.each([404, 410, 429, 504])('takes HTTP %i of the IPFS gateway for "not now"', async (status) => {
+    ens.text.mockResolvedValue('ipfs://bafkreib');
+    server.handler = (_, response) => sendJson(response, {}, status);
+    await expect(resolver.userProfile(ALICE)).rejects.toMatchObject(unavailable);
+  });
+
+  it('takes an id that the IPFS gateway cannot read for a bad record', async () => {
+    ens.text.mockResolvedValue('ipfs://nonsense');
+    server.handler = (_, response) => sendJson(response, {}, 400);
+    await expect(resolver.userProfile(ALICE)).rejects.toMatchObject(invalid(/400/));
+  });
+
   it('tells a host that has no document from one that is down', async () => {
     ens.text.mockResolvedValue(link(user.dm3Hash));
     server.handler = (_, response) => sendJson(response, {}, 503);
@@ -164,6 +195,28 @@ describe('ProfileResolver.deliveryService', () => {
     expect(resolved).toMatchObject({ name, url: service.profile.url });
     expect(Buffer.from(resolved.keys.encryption).toString('base64')).toBe(service.profile.publicEncryptionKey);
     expect(ens.text).toHaveBeenCalledWith(name, 'network.dm3.deliveryService');
+  });
+
+  it.each(['plain', 'base64', 'urlEncoded', 'linked', 'on IPFS'])('reads it %s', async (form) => {
+    const json = JSON.stringify(service.profile);
+    const records: Record<string, string> = {
+      plain: `data:application/json,${json}`,
+      base64: `data:application/json;base64,${Buffer.from(json).toString('base64')}`,
+      urlEncoded: `data:application/json,${encodeURIComponent(json)}`,
+      linked: `${server.url}/ds?dm3Hash=${service.dm3Hash}`,
+      'on IPFS': 'ipfs://bafkreib',
+    };
+    ens.text.mockResolvedValue(records[form]!);
+    server.handler = (_, response) => sendJson(response, service.profile);
+    await expect(resolver.deliveryService(normaliseName('ds.eth'))).resolves.toMatchObject({
+      url: service.profile.url,
+    });
+  });
+
+  it('refuses one that does not match the hash in its link: nobody signed it', async () => {
+    ens.text.mockResolvedValue(`${server.url}/ds?dm3Hash=${service.dm3Hash}`);
+    server.handler = (_, response) => sendJson(response, { ...service.profile, url: 'https://elsewhere.example' });
+    await expect(resolver.deliveryService(normaliseName('ds.eth'))).rejects.toMatchObject(invalid(/hash/i));
   });
 
   it('says what is missing or wrong', async () => {
@@ -189,6 +242,19 @@ describe('what ProfileResolver remembers', () => {
     now = 5 * 60_000;
     await resolver.userProfile(ALICE);
     expect(lookUps()).toBe(2);
+  });
+
+  it('asks once for all who ask at the same time', async () => {
+    await Promise.all([resolver.userProfile(ALICE), resolver.userProfile(ALICE), resolver.userProfile(ALICE)]);
+    expect(lookUps()).toBe(1);
+  });
+
+  it('does not keep that a document was out of reach', async () => {
+    ens.text.mockResolvedValue(link(user.dm3Hash));
+    server.handler = (_, response) => sendJson(response, {}, 503);
+    await expect(resolver.userProfile(ALICE)).rejects.toMatchObject(unavailable);
+    server.handler = (_, response) => sendJson(response, user.signedUserProfile);
+    await expect(resolver.userProfile(ALICE)).resolves.toMatchObject({ name: ALICE });
   });
 
   it('believes that there is none for one minute', async () => {

@@ -3,8 +3,9 @@ import { GatewayError } from '../common/errors.js';
 import type { EnsName, EthAddress } from '../common/ids.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { parseJson } from '../protocol/encoding/json.js';
-import { fromUtf8 } from '../protocol/encoding/utf8.js';
+import { fromUtf8, utf8Length } from '../protocol/encoding/utf8.js';
 import { parseDeliveryServiceProfile } from '../protocol/profile/delivery-service-profile.js';
+import { MalformedRecordError } from '../protocol/profile/errors.js';
 import type { PublicKeys } from '../protocol/profile/public-key.js';
 import {
   checkRecordHash,
@@ -44,9 +45,12 @@ export interface ProfileResolverOptions {
   readonly crypto: CryptoProvider;
   readonly owners: Pick<OwnerCheck, 'isSignedBy'>;
   readonly clock: Clock;
-  /** Takes profiles that nobody signed, as the text of the specification describes them. */
+  /** Finds profiles that nobody signed too, as the text of the specification describes them. */
   readonly acceptBareProfiles: boolean;
-  /** Documents of `ipfs://<cid>` are fetched from `<ipfsGateway><cid>`: `https://ipfs.io/ipfs/`. */
+  /**
+   * Documents of `ipfs://<cid>` are fetched from `<ipfsGateway><cid>`: `https://ipfs.io/ipfs/`. It may be on a private
+   * network, since the operator chose it.
+   */
   readonly ipfsGateway: string;
   /** Documents may be on private networks: for the sandbox and for tests only. */
   readonly allowPrivateFetch: boolean;
@@ -58,6 +62,8 @@ export interface ProfileResolverOptions {
   readonly negativeTtlMs?: number;
 }
 
+/** As much as is read of a linked document: strangers write the records, and we keep thousands. */
+const MAX_RECORD_BYTES = 64 * 1024;
 const MAX_ENTRIES = 10_000;
 const POSITIVE_TTL_MS = 5 * 60_000;
 const NEGATIVE_TTL_MS = 60_000;
@@ -136,34 +142,45 @@ export class ProfileResolver {
   }
 
   async #document(text: string): Promise<unknown> {
+    if (utf8Length(text) > MAX_RECORD_BYTES) {
+      throw new MalformedRecordError({ reason: `it is larger than ${MAX_RECORD_BYTES} bytes` });
+    }
     const record = parseRecord(text);
-    return record.kind === 'data' ? record.json : this.#fetched(record);
+    if (record.kind === 'data') return record.json;
+    return record.kind === 'ipfs' ? this.#fromIpfs(record.cid) : this.#fromWeb(record);
   }
 
-  async #fetched(record: Exclude<ProfileRecord, { kind: 'data' }>): Promise<unknown> {
-    const url = record.kind === 'ipfs' ? `${this.options.ipfsGateway}${record.cid}` : record.url;
-    const body = await this.#fetch(url);
-    if (record.kind === 'https') return checkRecordHash(this.options.crypto, body, record.dm3Hash);
-    return parseJson(fromUtf8(body));
-  }
-
-  async #fetch(url: string): Promise<Uint8Array> {
+  async #fromWeb({ url, dm3Hash }: ProfileRecord & { kind: 'https' }): Promise<unknown> {
     const { status, body } = await safeFetch(url, { allowPrivate: this.options.allowPrivateFetch });
-    if (status !== 200) throw new DocumentRefusedError({ status });
-    return body;
+    if (status !== 200) throw new DocumentRefusedError({ status, retryable: mayPass(status) });
+    return checkRecordHash(this.options.crypto, body, dm3Hash);
+  }
+
+  /** What the gateway does not find now, others may have: only that the id is none (400) is for good. */
+  async #fromIpfs(cid: string): Promise<unknown> {
+    const { ipfsGateway, allowPrivateFetch: allowPrivate } = this.options;
+    const ownOrigin = new URL(ipfsGateway).origin;
+    const { status, body } = await safeFetch(`${ipfsGateway}${cid}`, { allowPrivate, ownOrigin });
+    if (status !== 200) throw new DocumentRefusedError({ status, retryable: status !== 400 });
+    return parseJson(fromUtf8(body));
   }
 }
 
 /** The host of a linked profile answered, but not with the document. */
 class DocumentRefusedError extends GatewayError {
-  constructor({ status }: { status: number }) {
+  constructor({ status, retryable }: { status: number; retryable: boolean }) {
     super({
       code: 'DOCUMENT_REFUSED',
       kind: 'not-found',
       message: `The document it links to was answered with HTTP ${status}.`,
-      retryable: status >= 500 || status === 408 || status === 429,
+      retryable,
     });
   }
+}
+
+/** True for what servers answer when they are in trouble or we ask too often (RFC 9110 §15, RFC 6585 §4). */
+function mayPass(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
 }
 
 function unreachable(name: EnsName, record: string, cause: GatewayError): NamingUnavailableError {

@@ -34,6 +34,21 @@ describe('safeFetch', () => {
     expect(utf8(body)).toBe('POST application/json {"a":1}');
   });
 
+  it('posts bytes with headers of their own', async () => {
+    server.handler = (request, response) =>
+      void text(request).then((body) => response.end(`${request.method} ${request.headers['content-type']} ${body}`));
+    const post = { headers: { 'content-type': 'x/y', ttl: 5 }, body: Buffer.from('bytes') };
+    const { body } = await safeFetch(server.url, { ...anywhere, post });
+    expect(utf8(body)).toBe('POST x/y bytes');
+  });
+
+  it('follows no redirect where none is wanted', async () => {
+    server.handler = (request, response) =>
+      request.url === '/' ? response.writeHead(307, { location: '/next' }).end() : response.end('next');
+    await expect(safeFetch(server.url, { ...anywhere, maxRedirects: 0 })).rejects.toMatchObject(refused);
+    expect(utf8((await safeFetch(server.url, anywhere)).body)).toBe('next');
+  });
+
   it('connects to the address that was looked up, once', async () => {
     const lookup = jest.fn<HostLookup>().mockResolvedValue([LOOPBACK]);
     server.handler = (request, response) => response.end(request.headers.host);
@@ -105,6 +120,34 @@ describe('safeFetch', () => {
     const lookup: HostLookup = () => (kind === 'is never found' ? new Promise(() => {}) : Promise.resolve([LOOPBACK]));
     const options = { ...anywhere, lookup, timeoutMs: 100 };
     await expect(safeFetch(`http://slow.example:${server.port}/`, options)).rejects.toMatchObject(failed);
+  });
+});
+
+describe('a server that the operator chose', () => {
+  const own = () => ({ allowPrivate: false, ownOrigin: server.url });
+  let other: TestServer;
+
+  beforeAll(async () => {
+    other = await startHttpServer();
+  });
+
+  afterAll(() => other.stop());
+
+  it('may be on a private network', async () => {
+    server.handler = (_, response) => response.end('mine');
+    expect(utf8((await safeFetch(`${server.url}/ipfs/x`, own())).body)).toBe('mine');
+  });
+
+  it('opens no other door there, not even another port, nor by a redirect', async () => {
+    const asked = jest.fn();
+    other.handler = (_, response) => {
+      asked();
+      response.end();
+    };
+    await expect(safeFetch(other.url, own())).rejects.toMatchObject(refused);
+    server.handler = (_, response) => response.writeHead(302, { location: other.url }).end();
+    await expect(safeFetch(server.url, own())).rejects.toMatchObject(refused);
+    expect(asked).not.toHaveBeenCalled();
   });
 });
 

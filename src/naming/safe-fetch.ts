@@ -15,8 +15,14 @@ export type HostLookup = (hostname: string) => Promise<readonly ResolvedHost[]>;
 export interface SafeFetchOptions {
   /** Loopback and private networks are allowed: for the sandbox and for tests only. */
   readonly allowPrivate: boolean;
+  /** `https://host:port` that the operator chose himself: it may be on a private network, unlike where it redirects. */
+  readonly ownOrigin?: string;
   /** Sent with POST if given, else the request is a GET. */
   readonly json?: unknown;
+  /** The same for content of any other type. */
+  readonly post?: PostContent;
+  /** Default: 3. The content goes along to where they lead. */
+  readonly maxRedirects?: number;
   /** Longest answer, bytes. */
   readonly maxBytes?: number;
   /** For everything together: name look-up, redirects, body. */
@@ -25,6 +31,12 @@ export interface SafeFetchOptions {
   readonly lookup?: HostLookup;
   /** Default: `isPublicAddress`. */
   readonly isPublic?: (address: string) => boolean;
+}
+
+export interface PostContent {
+  /** With the content type. */
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: Uint8Array;
 }
 
 export interface SafeResponse {
@@ -46,7 +58,7 @@ interface Limits {
 /**
  * Fetches a URL that a stranger chose. http and https only; the host name is looked up once, every address it has must
  * be public, and the connection goes to the address that was checked (so a second, different DNS answer changes
- * nothing); the same holds for each of at most three redirects.
+ * nothing); the same holds for each of its few redirects.
  *
  * @throws FetchRefusedError, FetchTooLargeError (permanent); FetchFailedError (retry).
  */
@@ -55,14 +67,20 @@ export async function safeFetch(url: string, options: SafeFetchOptions): Promise
     signal: AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
     maxBytes: options.maxBytes ?? MAX_BYTES,
   };
+  const { maxRedirects = MAX_REDIRECTS, post = asPost(options.json) } = options;
   let target = parseHttpUrl(url);
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+  for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
     const host = await checkedHost(target, options, limits.signal);
-    const response = await request(target, host, options.json, limits);
+    const response = await request(target, host, post, limits);
     if (response.location === null) return response;
     target = parseHttpUrl(response.location, target);
   }
-  throw new FetchRefusedError({ reason: `it redirects more than ${MAX_REDIRECTS} times` });
+  throw new FetchRefusedError({ reason: `it redirects more than ${maxRedirects} times` });
+}
+
+function asPost(json: unknown): PostContent | undefined {
+  if (json === undefined) return undefined;
+  return { headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(json)) };
 }
 
 function parseHttpUrl(text: string, base?: URL): URL {
@@ -75,8 +93,9 @@ function parseHttpUrl(text: string, base?: URL): URL {
 
 async function checkedHost(url: URL, options: SafeFetchOptions, signal: AbortSignal): Promise<ResolvedHost> {
   const hosts = await resolveHost(url.hostname, options.lookup ?? lookupAll, signal);
-  const { isPublic = isPublicAddress } = options;
-  if (!options.allowPrivate && !hosts.every(({ address }) => isPublic(address))) {
+  const { isPublic = isPublicAddress, ownOrigin } = options;
+  const mayBePrivate = options.allowPrivate || url.origin === ownOrigin;
+  if (!mayBePrivate && !hosts.every(({ address }) => isPublic(address))) {
     throw new FetchRefusedError({ reason: 'its host is not on the public internet' });
   }
   return hosts[0]!;
@@ -115,20 +134,21 @@ interface RawResponse extends SafeResponse {
 }
 
 /** One request without redirects, on a connection of its own: a pooled one might lead to an address nobody checked. */
-function request(url: URL, host: ResolvedHost, json: unknown, { signal, maxBytes }: Limits): Promise<RawResponse> {
+function request(
+  url: URL,
+  host: ResolvedHost,
+  post: PostContent | undefined,
+  { signal, maxBytes }: Limits,
+): Promise<RawResponse> {
   const { request: open } = url.protocol === 'https:' ? https : http;
-  const body = json === undefined ? undefined : JSON.stringify(json);
-  const headers = {
-    'accept-encoding': 'identity',
-    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-  };
-  const method = body === undefined ? 'GET' : 'POST';
+  const headers = { 'accept-encoding': 'identity', ...post?.headers };
+  const method = post === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(asFetchError(cause, signal));
     const outgoing = open(url, { method, headers, agent: false, signal, lookup: pinned(host) });
     outgoing.on('error', fail);
     outgoing.on('response', (incoming) => void readResponse(incoming, maxBytes).then(resolve, fail));
-    outgoing.end(body);
+    outgoing.end(post?.body);
   });
 }
 

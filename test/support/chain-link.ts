@@ -7,16 +7,20 @@ export interface ChainLink {
   readonly calls: number;
   /** Calls are hung up on until it is mended. */
   cut(): void;
+  /** The same, for calls that name this contract only. */
+  cutOff(contract: string): void;
   mend(): void;
   stop(): Promise<void>;
 }
 
 export async function startChainLink(): Promise<ChainLink> {
   let isCut = false;
+  let unreachable: string | null = null;
   let calls = 0;
   const server = await startHttpServer(async (request, response) => {
     if (isCut) return void response.destroy();
     const body = Buffer.concat(await request.toArray());
+    if (unreachable && body.includes(unreachable)) return void response.destroy();
     calls += [JSON.parse(body.toString())].flat().length;
     const answer = await fetch(process.env['TEST_RPC_URL']!, {
       method: 'POST',
@@ -31,7 +35,11 @@ export async function startChainLink(): Promise<ChainLink> {
       return calls;
     },
     cut: () => void (isCut = true),
-    mend: () => void (isCut = false),
+    cutOff: (contract) => void (unreachable = contract),
+    mend: () => {
+      isCut = false;
+      unreachable = null;
+    },
     stop: () => server.stop(),
   };
 }

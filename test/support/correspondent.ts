@@ -100,7 +100,7 @@ export class Correspondent {
     const message = this.#compose(draft);
     const instruction = draft.instruction === undefined ? {} : { deliveryInstruction: draft.instruction };
     const hash = messageHash(crypto, message);
-    const receiverKey = draft.receiverKey ?? (await names.userProfile(names.canonical(draft.to))).keys.encryption;
+    const receiverKey = draft.receiverKey ?? (await names.userProfile(await names.canonical(draft.to))).keys.encryption;
     const envelope = buildEnvelope(
       crypto,
       {
@@ -129,7 +129,8 @@ export class Correspondent {
     const { crypto, running } = this.gateway;
     const message = parseMessage(decryptText(crypto, this.person.keys.encryption, envelope.message));
     const names = running.app.get(NameService);
-    const sender = await names.userProfile(names.canonical(message.metadata.from)).catch(() => null);
+    const from = await names.canonical(message.metadata.from);
+    const sender = await names.userProfile(from).catch(() => null);
     const genuine = sender !== null && verifyMessage(crypto, message, sender.keys.signing);
     return { hash: messageHash(crypto, message), message, envelope, genuine };
   }

@@ -27,7 +27,7 @@ import { openTestStorage, type TestStorage } from './storage.js';
 const SERVICE = 'ds.gateway.eth' as EnsName;
 const SIZE_LIMIT = 20_000;
 const PLENTY = {
-  rates: { submissionsPerMinute: 10_000, requestsPerMinute: 10_000 },
+  rates: { submissionsPerMinute: 10_000, requestsPerMinute: 10_000, rpcCallsPerMinute: 10_000 },
   quota: { messages: 10_000, bytes: 100_000_000 },
 };
 
@@ -51,26 +51,17 @@ export class DeliveryWorld {
     rpcUrl: string,
   ) {
     const { crypto, clock } = this;
-    const { db, sealer } = storage;
+    const { sealer } = storage;
     this.own = new OwnService(crypto, { rootSecret: randomBytes(32), name: SERVICE, publicUrl: 'https://ds.test' });
     const { names, profiles } = namesOver(this.ens);
     this.names = names;
     this.profiles = profiles;
     this.accounts = this.accountsWith({ policy: 'open', names: [] });
-    this.parties = new Parties({ crypto, names, accounts: this.accounts });
+    this.parties = new Parties({ clock, crypto, names, accounts: this.accounts });
     this.mailbox = new MailboxStore(sealer);
     this.chain = chainAt(rpcUrl, clock);
     this.spam = this.spamGuard();
-    const parts = { crypto, random: randomBytes, clock, db, sealer, keys: this.own.keys, mailbox: this.mailbox };
-    this.submissions = new SubmissionService({
-      ...parts,
-      parties: this.parties,
-      spam: this.spam,
-      limits: new Limits({ db, sealer, clock, rates: PLENTY.rates }),
-      quota: this.quotaOf(PLENTY.quota),
-      sizeLimit: SIZE_LIMIT,
-      log: silentLog,
-    });
+    this.submissions = this.submissionsWith(PLENTY.quota);
   }
 
   /** @param rpcUrl for balances; names are kept in memory */
@@ -89,6 +80,25 @@ export class DeliveryWorld {
   /** Another one is what another process knows. */
   quotaOf(quota: Amount): MailboxQuota {
     return new MailboxQuota({ clock: this.clock, mailbox: this.mailbox, quota });
+  }
+
+  submissionsWith(quota: Amount): SubmissionService {
+    const { crypto, clock, db, sealer, parties, mailbox, spam } = this;
+    return new SubmissionService({
+      crypto,
+      random: randomBytes,
+      clock,
+      db,
+      sealer,
+      parties,
+      mailbox,
+      spam,
+      keys: this.own.keys,
+      limits: new Limits({ db, sealer, clock, rates: PLENTY.rates }),
+      quota: this.quotaOf(quota),
+      sizeLimit: SIZE_LIMIT,
+      log: silentLog,
+    });
   }
 
   /** Another one is what another process sees. */

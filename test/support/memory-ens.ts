@@ -2,7 +2,7 @@ import type { Clock } from '../../src/common/clock.js';
 import type { EnsName, EthAddress } from '../../src/common/ids.js';
 import { AliasNames } from '../../src/naming/alias/alias-names.js';
 import { emailCodec } from '../../src/naming/alias/email.js';
-import { TopLevelAliases } from '../../src/naming/alias/top-level.js';
+import { TopLevelDirectory } from '../../src/naming/alias/top-level-directory.js';
 import { NamingUnavailableError } from '../../src/naming/errors.js';
 import { NameService } from '../../src/naming/name-service.js';
 import { OwnerCheck } from '../../src/naming/owner-check.js';
@@ -60,13 +60,14 @@ export const keyOwners = new OwnerCheck({ crypto: createNobleProvider(), chain: 
 /** The real look-ups over it; nothing is believed for longer than one question, unless `ttlMs` says so. */
 export function namesOver(
   ens: MemoryEns,
-  { clock, ttlMs }: { clock: Clock; ttlMs: number } = { clock: CLOCK, ttlMs: 0 },
+  options: { clock?: Clock; ttlMs?: number; acceptBareProfiles?: boolean } = {},
 ): { names: NameService; profiles: ProfileResolver } {
+  const { clock = CLOCK, ttlMs = 0, acceptBareProfiles = false } = options;
   const ttl = { clock, positiveTtlMs: ttlMs, negativeTtlMs: ttlMs };
-  const fetching = { acceptBareProfiles: false, ipfsGateway: 'http://127.0.0.1/ipfs/', allowPrivateFetch: true };
+  const fetching = { acceptBareProfiles, ipfsGateway: 'http://127.0.0.1/ipfs/', allowPrivateFetch: true };
   const profiles = new ProfileResolver({ ens, crypto: createNobleProvider(), owners: keyOwners, ...fetching, ...ttl });
   const rootName = 'gateway.eth' as EnsName;
   const aliases = new AliasNames({ rootName, codecs: [emailCodec] });
-  const topLevel = new TopLevelAliases(new Map());
-  return { names: new NameService({ rootName, ens, profiles, aliases, topLevel: () => topLevel, ...ttl }), profiles };
+  const topLevel = new TopLevelDirectory(new Map(), null);
+  return { names: new NameService({ rootName, ens, profiles, aliases, topLevel, ...ttl }), profiles };
 }

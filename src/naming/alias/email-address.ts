@@ -1,5 +1,7 @@
 import { domainToASCII } from 'node:url';
+import { INVISIBLE } from '../invisible.js';
 import { InvalidForeignAddressError } from './codec.js';
+import { hostComplaint } from './host-part.js';
 
 /** A mailbox in canonical form. */
 export interface EmailAddress {
@@ -21,9 +23,7 @@ const DOT_STRING = new RegExp(String.raw`^[${ATEXT}]+(?:\.[${ATEXT}]+)*$`, 'iu')
 /** Dots in odd places break RFC 5321, but such mailboxes exist and people write them without quotes. */
 const UNQUOTED = new RegExp(`^[.${ATEXT}]+$`, 'iu');
 
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 const ASCII_IN_DOMAIN = /^[a-z0-9.\u0080-\u{10ffff}-]+$/iu;
-const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
  * Reads an address (RFC 5321 Mailbox, RFC 6531), quoted or not, in any case, its domain in Unicode or in A-labels.
@@ -32,7 +32,7 @@ const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
  */
 export function parseEmailAddress(text: string): EmailAddress {
   const refuse = (reason: string) => new InvalidForeignAddressError({ address: text, reason });
-  if (UNPRINTABLE.test(text)) throw refuse('holds control characters or line breaks');
+  if (INVISIBLE.test(text)) throw refuse('holds invisible characters, control characters or line breaks');
   if (/^@.*:/s.test(text)) throw refuse('is a source route');
   const { local, domain } = split(text) ?? {};
   if (local === undefined || domain === undefined) throw refuse('is not of the form name@domain');
@@ -46,7 +46,7 @@ export function parseEmailAddress(text: string): EmailAddress {
 export function canonicalEmail(local: string, domain: string): EmailAddress {
   const refuse = (reason: string) => new InvalidForeignAddressError({ address: `${local}@${domain}`, reason });
   if (local === '') throw refuse('has nothing before the @');
-  if (UNPRINTABLE.test(local)) throw refuse('holds control characters or line breaks');
+  if (INVISIBLE.test(local)) throw refuse('holds invisible characters, control characters or line breaks');
   const address = { local: local.normalize('NFC').toLowerCase().normalize('NFC'), domain: asciiDomain(domain, refuse) };
   if (Buffer.byteLength(quotedLocal(address.local)) > MAX_LOCAL_OCTETS) {
     throw refuse(`has more than ${MAX_LOCAL_OCTETS} octets before the @`);
@@ -77,9 +77,7 @@ function asciiDomain(domain: string, refuse: (reason: string) => Error): string 
   if (domain.startsWith('[')) throw refuse('names a host by its IP address');
   // The URL parser's rules for hosts decode percent signs and more: they must not see such characters.
   const ascii = ASCII_IN_DOMAIN.test(domain) ? domainToASCII(domain) : '';
-  const labels = ascii.split('.');
-  if (!labels.every((label) => LDH_LABEL.test(label)))
-    throw refuse('has a domain that breaks the rules for host names');
-  if (/^\d+$/.test(labels.at(-1)!)) throw refuse('names a host by its IP address');
+  const complaint = hostComplaint(ascii, 'domain');
+  if (complaint !== null) throw refuse(complaint);
   return ascii;
 }

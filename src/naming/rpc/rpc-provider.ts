@@ -11,7 +11,7 @@ export function createRpcProvider(rpcUrl: string, options: { chainId: number; ti
 
 /** The platform's fetch: unlike the one of ethers it closes the connection when time is up. */
 function rpcRequest(rpcUrl: string, timeoutMs: number): FetchRequest {
-  const request = new FetchRequest(rpcUrl);
+  const request = withCredentials(rpcUrl);
   request.timeout = timeoutMs;
   request.retryFunc = () => Promise.resolve(false); // a throttled endpoint (429) is left for the next one
   request.getUrlFunc = async ({ url, method, headers, body }) => {
@@ -24,5 +24,15 @@ function rpcRequest(rpcUrl: string, timeoutMs: number): FetchRequest {
       body: new Uint8Array(await response.arrayBuffer()),
     };
   };
+  return request;
+}
+
+/** Fetch refuses URLs with a user and a password in them (RFC 3986 §3.2.1): they go into a header (RFC 7617). */
+function withCredentials(rpcUrl: string): FetchRequest {
+  const url = new URL(rpcUrl);
+  const credentials = [url.username, url.password].map(decodeURIComponent).join(':');
+  url.username = url.password = '';
+  const request = new FetchRequest(url.href);
+  if (credentials !== ':') request.setHeader('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`);
   return request;
 }

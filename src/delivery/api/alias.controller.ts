@@ -1,0 +1,48 @@
+import type { FastifyReply } from 'fastify';
+import { Controller, Get, Inject, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiQuery, ApiTags } from '@nestjs/swagger';
+import { GatewayError } from '../../common/errors.js';
+import type { Settings } from '../../config/settings.js';
+import { ALIAS_CODECS, SETTINGS } from '../../config/tokens.js';
+import type { AliasCodec } from '../../naming/alias/codec.js';
+import { AliasTranslator, type Translation } from '../../naming/alias/translator.js';
+import { ClientLimitGuard } from './client-limit.guard.js';
+import { RestErrorFilter } from './errors.js';
+
+class NothingAskedError extends GatewayError {
+  constructor() {
+    const message = 'Say what to translate, once: /resolver/alias?of=<address or name>.';
+    super({ code: 'NOTHING_ASKED', kind: 'invalid-input', message });
+  }
+}
+
+/** Foreign address <-> ENS name, for everybody: what `dm3-gateway name` says. */
+@ApiTags('names')
+@UseFilters(RestErrorFilter)
+@UseGuards(ClientLimitGuard)
+@Controller('resolver')
+export class AliasController {
+  readonly #cacheControl: string;
+
+  constructor(
+    private readonly translator: AliasTranslator,
+    @Inject(ALIAS_CODECS) private readonly codecs: readonly AliasCodec[],
+    @Inject(SETTINGS) { names }: Settings,
+  ) {
+    this.#cacheControl = `public, max-age=${names.aliasCacheSeconds}`;
+  }
+
+  /** `served`: somebody of a network that this gateway has nothing to do with has a name all the same. */
+  @Get('alias')
+  @ApiQuery({ name: 'of', description: 'carol@example.org, @carol:hs.org, an XMTP address, or the name of one' })
+  async translate(
+    @Query('of') of: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Translation & { served: boolean }> {
+    if (typeof of !== 'string' || of === '') throw new NothingAskedError();
+    const translation = await this.translator.translate(of);
+    void reply.header('cache-control', this.#cacheControl);
+    const { kind } = translation;
+    return { ...translation, served: kind === 'ens' || this.codecs.some(({ network }) => network === kind) };
+  }
+}
