@@ -1,5 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { EnsName } from '../src/common/ids.js';
+import { registerName, setAddr, setReverse, setText } from '../src/naming/contracts/deploy.js';
+import { toHex } from '../src/protocol/encoding/hex.js';
+import { dataRecord, USER_PROFILE_RECORD } from '../src/protocol/profile/record.js';
+import { createPerson, type Person } from '../src/sandbox/people.js';
 import { clientCrypto, DIALECTS, encryptedHashOf, RealClient } from './support/dm3-lib.js';
+import { ask } from './support/http-answer.js';
 import { SERVICE, TestGateway } from './support/test-gateway.js';
 
 let gateway: TestGateway;
@@ -14,6 +21,23 @@ afterAll(() => gateway.stop());
 
 /** Which of bob's messages wait for him. */
 const waiting = async () => (await bob.incoming()).map(({ message }) => message.message);
+
+/** Somebody with a name, which the address also calls itself, and no profile anywhere yet. */
+async function named(name: string): Promise<Person> {
+  const wallet = toHex(randomBytes(32));
+  const person = createPerson(gateway.crypto, { name: name as EnsName, wallet, deliveryService: SERVICE });
+  const { registry, plainResolver: resolver } = gateway.world;
+  await registerName(gateway.deployer, { registry, name: person.name, resolver });
+  await setAddr(gateway.deployer, { resolver, ...person });
+  await setReverse(gateway.deployer, { registry, resolver, ...person });
+  return person;
+}
+
+async function publish({ name, profile }: Person): Promise<string> {
+  const record = { name, key: USER_PROFILE_RECORD, value: dataRecord(profile) };
+  await setText(gateway.deployer, { resolver: gateway.world.plainResolver, ...record });
+  return name;
+}
 
 describe('the profile', () => {
   it('that the published library derives from a wallet is the one ENS shows', async () => {
@@ -32,6 +56,34 @@ describe('the profile', () => {
     expect(await carol.fetchProfile()).toMatchObject({ status: 200, json: carol.profile });
     expect((await carol.fetchIncoming(submitted.json as string)).status).toBe(401); // the profile is public: it proves nothing
     expect(await carol.fetchIncoming(await carol.logIn())).toMatchObject({ status: 200, json: [] });
+  });
+
+  it('opens the new mailbox for the one who was first to know it, until the first login', async () => {
+    const person = await named('erin.eth');
+    const erin = await RealClient.create(gateway, person);
+    const token = (await erin.submitProfile()).json as string;
+    const { hash } = await alice.send({ to: 'erin.eth', text: 'welcome' }, { lookUp: await publish(person) });
+    expect(await erin.fetchIncoming(token)).toMatchObject({ status: 200, json: [expect.anything()] });
+    expect((await ask(`${gateway.deliveryServiceUrl}/spam/erin.eth`, { token })).status).toBe(401);
+    expect((await erin.fetchIncoming((await erin.submitProfile()).json as string)).status).toBe(401);
+
+    const session = await erin.logIn();
+    for (const { status } of [await erin.fetchIncoming(token), await erin.acknowledge([hash], 'alice.eth', token)]) {
+      expect(status).toBe(401);
+    }
+    expect((await erin.fetchIncoming(session)).json).toHaveLength(1);
+  });
+
+  it('opens nothing for somebody who hands it in under a name of his own', async () => {
+    const person = await named('fred.eth');
+    const { registry, plainResolver: resolver } = gateway.world;
+    const name = 'freds-enemy.eth' as EnsName;
+    await registerName(gateway.deployer, { registry, name, resolver });
+    await setAddr(gateway.deployer, { resolver, name, address: person.address });
+    const enemy = await RealClient.create(gateway, person, name);
+    const submitted = await enemy.submitProfile();
+    expect(submitted.status).toBe(200);
+    expect((await enemy.fetchIncoming(submitted.json as string)).status).toBe(401);
   });
 
   it('is refused if its owner did not sign it, or if it names other services', async () => {

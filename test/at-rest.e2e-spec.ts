@@ -10,14 +10,16 @@ import { TestGateway } from './support/test-gateway.js';
 
 /** What whoever holds the database may read; docs/at-rest.md says the same in words. The rest is sealed or hashed. */
 const READABLE: Readonly<Record<string, readonly string[]>> = {
-  account: ['address', 'profile', 'created_at', 'updated_at'],
+  account: ['address', 'profile', 'created_at', 'updated_at', 'logged_in', 'notifications', 'permissions'],
   admin_token: ['token_hash', 'scopes', 'created_at'],
   conversation: ['id', 'identity', 'ghost', 'created_at', 'used_at'],
-  ghost: ['address', 'network', 'key_version', 'created_at', 'used_at'],
+  ghost: ['address', 'network', 'created_at', 'used_at'],
+  ghost_key_rotation: ['version', 'ghost', 'rotated_at'],
   login_challenge: ['expires_at', 'issued'],
   mailbox: ['id', 'position', 'receiver', 'size', 'verdict', 'received_at', 'pushed_at', 'postmarked_ms'],
   mailbox_acknowledgement: ['envelope_id'],
   mailbox_device: ['receiver', 'seen_at'],
+  mailbox_outcome: ['outcome', 'settled_at'],
   message: [
     'id',
     'direction',
@@ -32,13 +34,17 @@ const READABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   message_map: ['id', 'owner', 'conversation_id', 'created_at'],
   migrations: ['id', 'timestamp', 'name'],
+  notification_channel: ['id', 'account', 'type', 'is_enabled', 'is_verified', 'told_position', 'next_at', 'attempts'],
+  notification_code: ['id', 'account', 'attempts', 'is_used', 'sent_at'],
   outbox_dead: ['ref', 'head_id', 'seq', 'kind', 'code', 'attempts', 'created_at', 'expires_at', 'died_at'],
   outbox_head: ['id', 'network', 'last_seq', 'next_at', 'lease_until', 'fence'],
   outbox_item: ['head_id', 'seq', 'kind', 'ref', 'created_at', 'expires_at', 'attempts', 'last_code'],
+  presence: ['address', 'process', 'expires_at'],
   rate_window: ['window_at', 'used'],
   replaced_profile: ['address', 'profile_hash', 'replaced_at'],
   seen: ['ref', 'expires_at'],
   traffic: ['interval_start', 'messages', 'bytes', 'notifications'],
+  user_name: ['label', 'skeleton', 'address', 'created_at'],
 };
 
 const SEALED = /^sealed_/;

@@ -61,8 +61,10 @@ describe('A request that is none', () => {
   });
 
   it('is no POST', async () => {
-    for (const method of ['GET', 'PUT', 'DELETE']) {
-      expectRpcError(await rpc(undefined, { method }), -32600, { id: null });
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+      const answer = await rpc(undefined, { method });
+      expectRpcError(answer, -32600, { id: null, status: 405 });
+      expect(answer.headers.get('allow')).toBe('POST');
     }
   });
 
@@ -200,6 +202,7 @@ describe('A receiver that is not here', () => {
     const deliveryService = 'ds.elsewhere.eth' as EnsName;
     const person = createPerson(gateway.crypto, { name, wallet: walletPrivateKey, deliveryService });
     await settle(gateway.deployer, { ...gateway.world, resolver: gateway.world.plainResolver, person });
+    await eventually('the move to be seen', async () => (await send('mover.eth')).status !== 200);
     expectRpcError(await send('mover.eth'), -32001, { status: 404 });
   });
 });

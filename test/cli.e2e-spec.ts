@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { deployOffchainResolver, deployRegistry } from '../src/naming/contracts/deploy.js';
 import { freePort } from '../src/sandbox/ports.js';
+import { Database } from '../src/storage/database.js';
 import { createTestSchema, type TestSchema } from './support/database.js';
 import { eventually } from './support/eventually.js';
 import { ask } from './support/http-answer.js';
@@ -107,7 +108,7 @@ describe('init', () => {
     });
     expect(stdout).toContain('https://gateway.dao.example/ccip/{sender}/{data}.json');
     expect(stdout).toContain('"url":"https://gateway.dao.example/ds"');
-    expect(stdout).toMatch(/^ {2}gateway\._domainkey\.mail\.dao\.example\. {2}TXT {2}"v=DKIM1; k=rsa; p=[\w+/=]+"$/m);
+    expect(stdout).toMatch(/^ {2}gateway\._domainkey\.mail\.dao\.example\. IN TXT "v=DKIM1; k=rsa; p=[\w+/=]+" "[\w+/=]+"$/m);
     expect(modes('made/secrets')).toEqual([0o700, 0o600, 0o600, 0o600, 0o600]);
     for (const secret of secretsIn('made')) expect(stdout).not.toContain(secret);
   });
@@ -136,21 +137,31 @@ describe('init', () => {
 
 describe('keys', () => {
   const KEY = '[A-Za-z0-9+/]{43}=';
-  const keys = (...args: string[]) => run(['keys', ...args, '--config', at('keyed/gateway.yaml')], COMPLETE);
+  const keys = (...args: string[]) => {
+    const env = { ...COMPLETE, DM3_GATEWAY_DATABASE: JSON.stringify(schema.options) };
+    return run(['keys', ...args, '--config', at('keyed/gateway.yaml')], env);
+  };
   /** What init leaves to be filled in. */
   const COMPLETE = { DM3_GATEWAY_CCIP_READ__RESOLVERS: JSON.stringify([`0x${'1'.repeat(40)}`]) };
   let published: string;
+  let schema: TestSchema;
 
   beforeAll(async () => {
     published = (await run(['init', '--dir', 'keyed', ...IDENTITY])).stdout;
+    schema = await createTestSchema('keys');
+    const db = new Database(schema.options);
+    await db.open();
+    await db.close();
   });
+  afterAll(() => schema.drop());
 
   it('shows what init said to publish, and nothing secret', async () => {
     const { code, stdout, stderr } = await keys();
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const [, encryption, signing, record, signer] = new RegExp(
       `^delivery service: ds\\.dao\\.eth\nencryption key: (${KEY})\nsigning key: (${KEY})\n` +
-        'network\\.dm3\\.deliveryService: (data:.*)\nCCIP-read signer: (0x[0-9a-f]{40})\n$',
+        'network\\.dm3\\.deliveryService: (data:.*)\nCCIP-read signer: (0x[0-9a-f]{40}) \\(next: 0x[0-9a-f]{40}\\)\n' +
+        'dm3 keys on other networks: version 1\nsealed values by storage key: 1: 0 \\(seals\\)\n$',
     ).exec(stdout)!;
     for (const half of [encryption, signing]) expect(record).toContain(half);
     for (const said of [record, signer]) expect(published).toContain(said);
@@ -165,7 +176,7 @@ describe('keys', () => {
       stdout: expect.stringMatching(
         new RegExp(
           '^carol@example\\.org: carol\\._at\\.example\\.org\\.email\\.dao\\.eth\n' +
-            `address: 0x[0-9a-f]{40}\nencryption key: ${KEY}\nsigning key: ${KEY}\n$`,
+            `address: 0x[0-9a-f]{40}\ndm3 keys: version 1\nencryption key: ${KEY}\nsigning key: ${KEY}\n$`,
         ),
       ),
     });
@@ -176,6 +187,31 @@ describe('keys', () => {
       stdout: '',
       stderr: expect.stringContaining('ordinary ENS name'),
     });
+  });
+});
+
+describe('keys without their database', () => {
+  it('are shown as far as they are known', async () => {
+    await run(['init', '--dir', 'lonely', ...IDENTITY]);
+    const env = {
+      DM3_GATEWAY_CCIP_READ__RESOLVERS: JSON.stringify([`0x${'1'.repeat(40)}`]),
+      DM3_GATEWAY_DATABASE__PORT: '1',
+    };
+    const unknown =
+      'versions and counts: unknown. The database dm3_gateway at 127.0.0.1:1 cannot be reached: ECONNREFUSED.';
+    const config = ['--config', at('lonely/gateway.yaml')];
+    expect((await run(['keys', ...config], env)).stdout).toContain(`\n${unknown}\n`);
+    expect((await run(['keys', 'carol@example.org', ...config], env)).stdout).toMatch(/^address: 0x[0-9a-f]{40}$/m);
+    const rotate = await run(['keys', 'rotate', '--yes', ...config], env);
+    expect(rotate).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('cannot be reached') });
+  });
+
+  it.each([
+    [[], 'nobody is here to be asked: repeat it with --yes'],
+    [['carol@example.org', '--storage', '--yes'], '--storage changes the one key of all: name nobody'],
+  ])('are not rotated with %j', async (args, complaint) => {
+    const { code, stderr } = await run(['keys', 'rotate', ...args]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`error: ${complaint}.`)]);
   });
 });
 

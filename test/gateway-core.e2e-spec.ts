@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { EnsName, EthAddress, Hash, MessageId } from '../src/common/ids.js';
+import type { EnsName, EthAddress, Hash, MessageId, RemoteId } from '../src/common/ids.js';
 import { AdminService } from '../src/gateway/admin/admin.service.js';
 import { NOTICE_PREFIX } from '../src/gateway/notices/wording.js';
 import { NameService } from '../src/naming/name-service.js';
@@ -317,6 +317,25 @@ describe('what a network can carry', () => {
     expect(parcels.at(-1)).toMatchObject({ text: 'after the receipt' });
     expect(await notices(bob, receipt)).toEqual([]);
     expect(await states('cleo')).toContainEqual(expect.objectContaining({ code: 'LEFT_OUT_BY_RULE' }));
+  });
+
+  it('is left out where a receipt is about nothing that the receiver knows, and refused where a deletion is', async () => {
+    const about = { from: 'paul', to: 'bob.eth', text: '', inReplyTo: ['never-heard-of' as RemoteId] };
+    await fake.write({ ...about, type: 'read-opened' });
+    await fake.write({ ...about, type: 'delete' });
+    await fake.write({ from: 'paul', to: 'bob.eth', text: 'after both' });
+    await received(bob, 'after both');
+    const [refusal, ...others] = await arrived('paul');
+    expect(refusal).toMatchObject({ kind: 'notice', text: expect.stringMatching(/^REFERENCE_UNKNOWN: It is about/) });
+    expect(others).toEqual([]);
+    const outcomes = (await states('paul')).filter(({ direction }) => direction === 'to-dm3');
+    expect(outcomes).toMatchObject([
+      { state: 'delivered', code: 'REFERENCE_UNKNOWN' },
+      { state: 'failed', code: 'REFERENCE_UNKNOWN' },
+      { state: 'delivered', code: null },
+    ]);
+    const letters = (await bob.inbox()).filter(({ message }) => message.metadata.from === ghostOf('paul'));
+    expect(letters).toHaveLength(1);
   });
 
   it.each([

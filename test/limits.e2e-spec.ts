@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RealClient, type AnyEnvelope } from './support/dm3-lib.js';
+import { expectRpcError } from './support/expect-refusal.js';
 import { ask, type HttpAnswer } from './support/http-answer.js';
 import { SERVICE, TestGateway } from './support/test-gateway.js';
 
 const SUBMISSIONS = 30;
 const REQUESTS = 40;
+const CALLS = 200;
 const MESSAGES = 3;
 
 let gateway: TestGateway;
@@ -12,7 +14,7 @@ let alice: RealClient;
 let bob: RealClient;
 beforeAll(async () => {
   const signUp = { policy: 'open' } as const;
-  const limits = { submissionsPerMinute: SUBMISSIONS, requestsPerMinute: REQUESTS };
+  const limits = { submissionsPerMinute: SUBMISSIONS, requestsPerMinute: REQUESTS, rpcCallsPerMinute: CALLS };
   const quota = { messages: MESSAGES, bytes: 100_000_000 };
   gateway = await TestGateway.create({ settings: { deliveryService: { name: SERVICE, signUp, limits, quota } } });
   alice = await RealClient.create(gateway, gateway.alice);
@@ -91,6 +93,26 @@ describe('a client that asks too much', () => {
     await untilRefused('RATE_LIMITED', REQUESTS, from('2001:db8:1:2::1'));
     await untilRefused('RATE_LIMITED', 1, from('2001:db8:1:2:ffff::2'));
     expect((await from('2001:db8:1:3::1')()).status).toBe(200);
+  });
+});
+
+describe('a client that calls too often', () => {
+  const properties = { jsonrpc: '2.0', method: 'dm3_getDeliveryServiceProperties', params: [], id: 'x-7' };
+  const call = (client: string, body: unknown) =>
+    ask(`${gateway.deliveryServiceUrl}/rpc`, { body, headers: { 'x-forwarded-for': client } });
+  const batch = Array.from({ length: CALLS / 2 }, () => properties);
+
+  it('is told to wait, by its own address; a batch counts as what it holds', async () => {
+    const refused = await untilRefused('RATE_LIMITED', 2, () => call('203.0.113.9', batch));
+    expectRpcError(refused, -32005, { id: null, status: 429 });
+    expectRetryAfter(refused);
+    expect((await call('203.0.113.10', batch)).status).toBe(200);
+  });
+
+  it('is told so with the id of its call', async () => {
+    const refused = await untilRefused('RATE_LIMITED', CALLS, () => call('2001:db8:7::1', properties));
+    expectRpcError(refused, -32005, { status: 429 });
+    expectRetryAfter(refused);
   });
 });
 

@@ -201,8 +201,10 @@ describe('Somebody who writes mail', () => {
 
   it('must have been written to where first contact needs consent, and is told so', async () => {
     await bobAsks({ networks: { email: { firstContact: 'consent' } } });
-    await sendMail(gateway, { to: BOB, subject: 'Too early', text: 'who are you?' });
-    expect(await reportOn('Too early')).toContain('only from people the receiver has written to');
+    const early = { to: BOB, subject: 'Too early', text: 'who are you?' };
+    await expect(sendMail(gateway, early)).rejects.toThrow(
+      /550 5\.7\.1 .*only from people the receiver has written to/,
+    );
 
     await bob.send({ to: DORA, text: 'do write to me' });
     await arrivedMail(gateway, 'dora@example.org', 'do write to me');
@@ -214,19 +216,29 @@ describe('Somebody who writes mail', () => {
   it('must pass authentication at first contact where the rule says so', async () => {
     await bobAsks({ networks: { email: { firstContact: 'authenticated' } } });
     const from = 'stranger@nowhere.example';
-    await sendMail(gateway, { from, to: BOB, subject: 'Unsigned', text: 'from nowhere' });
-    expect(await reportOn('Unsigned')).toContain('passes authentication');
+    const unsigned = { from, to: BOB, subject: 'Unsigned', text: 'from nowhere' };
+    await expect(sendMail(gateway, unsigned)).rejects.toThrow(/550 5\.7\.1 .*passes authentication/);
     await sendMail(gateway, { from: 'ella@example.org', to: BOB, text: 'authenticated' });
     await arrived('authenticated');
   });
 
   it('may be blocked with the whole domain', async () => {
     await bobAsks({ block: ['.example.org.email.gateway.eth'] });
-    await sendMail(gateway, { to: BOB, subject: 'Blocked', text: 'from the domain' });
-    await reportOn('Blocked');
+    const blocked = { to: BOB, subject: 'Blocked', text: 'from the domain' };
+    await expect(sendMail(gateway, blocked)).rejects.toThrow(/550 5\.7\.1 .*does not take messages from this sender/);
     await sendMail(gateway, { from: 'stranger@nowhere.example', to: BOB, text: 'from elsewhere' });
     await arrived('from elsewhere');
     expect((await textsOfBob()).join()).not.toContain('from the domain');
+    expect((await gateway.sentMail()).filter(({ raw }) => raw.includes('Subject: Undelivered mail'))).toEqual([]);
+  });
+
+  it('reaches those receivers who take it, and is told of the others', async () => {
+    await bobAsks({ block: ['.example.org.email.gateway.eth'] });
+    const shared = { to: [BOB, `alice.eth@${DOMAIN}`], subject: 'Shared', text: 'for you both' };
+    await sendMail(gateway, shared);
+    expect(await reportOn('Shared')).toContain('does not take messages from this sender');
+    expect((await alice.inbox()).map(({ message }) => message.message).join()).toContain('for you both');
+    expect((await textsOfBob()).join()).not.toContain('for you both');
   });
 });
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { SecretFiles } from '../config/secret-files.js';
 
 interface Values {
@@ -38,7 +39,7 @@ admin:
 
 # How names are looked up.
 ens:
-  rpcUrls:                 # tried in order
+  rpcUrls:                 # the preferred one first
     - http://127.0.0.1:8545
   # chainId: 1
   # registry: "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
@@ -47,32 +48,44 @@ ens:
   # negativeCacheSeconds: 60
   # balanceCacheSeconds: 60 # nonces and balances, for spam rules
   # ipfsGateway: https://ipfs.io
-  # acceptBareProfiles: false
+  # acceptBareProfiles: false # true: unsigned profiles too, of primary names
 
 names:
   root: ${root}            # alice@example.com is alice._at.example.com.email.${root}
   topLevelAliases:         # short forms: alice._at.example.com.email
     email: email.${root}
-  # aliasRegistry: "0x..." # a TopLevelAliasRegistry contract that overrides these
+  # aliasRegistry: "0x..." # a contract whose aliases override these (aliasRegistryChain, if it is elsewhere)
+  # aliasCacheSeconds: 300
+
+# subdomains:              # see docs/subdomains.md
+#   enabled: false         # give out <address>.addr.${root} and <label>.user.${root}
+#   reserved: []           # labels that nobody gets, beside the usual ones
+#   minBalance: "0"        # what an address must hold to claim a label, wei
 
 ccipRead:
   resolvers:               # your OffchainResolver contract
     - "0x0000000000000000000000000000000000000000"
   # digest: plain          # or eip191, as the deployed contract checks it
   # validitySeconds: 300
+  # signerVersion: 1       # counts up to change the signing key, see docs/contracts.md
+  # requestsPerMinute: 30000 # by client address
 
 deliveryService:
   name: ds.${root}
   # sizeLimit: 10000000    # bytes
   # messageTtlDays: 0      # 0 keeps unread messages for ever; else 30 or more
+  # deliveryStateDays: 30  # how long senders who may ask are told that a message was acknowledged
   signUp:
     policy: allow-list     # open, allow-list or suffix
     names: []
-  # limits: { submissionsPerMinute: 60000, requestsPerMinute: 6000 } # by sender, by client address
+  # limits: { submissionsPerMinute: 60000, requestsPerMinute: 6000, rpcCallsPerMinute: 60000 } # by sender; by client address
   # quota: { messages: 1000000, bytes: 10000000000 } # what may wait in one mailbox
   # metrics: { intervalSeconds: 86400, retentionSeconds: 864000 } # sums that /ds/metrics shows to everybody
   # deviceCursors: false   # true: a device that names itself acknowledges for itself only
   # legacyLogin: false     # true: serve clients of the older delivery API below /legacy/ds
+
+# How accounts are told that messages wait, if they ask for it. Mail needs the email section.
+# notifications: { email: true, push: true, intervalSeconds: 900, delaySeconds: 10 }
 
 # How long and how often delivery is tried. When it is over, the sender is told.
 # delivery:
@@ -86,8 +99,9 @@ deliveryService:
 
 email:
   domains: [${mailDomain}]
-  listen: { host: 0.0.0.0, port: 25 }
+${hostnameLine(url)}  listen: { host: 0.0.0.0, port: 25 }
   # maxMessageBytes: 26214400
+  # maxBytesInFlight: 134217728 # mail held in memory at a time
   # tls: { key: /etc/dm3-gateway/tls.key, cert: /etc/dm3-gateway/tls.crt }
   # outgoing: { smartHost: { host: mail.example.org, port: 587, user: gateway, pass: "..." } }
   dkim:
@@ -100,4 +114,11 @@ secrets:
 
 # logLevel: info
 `;
+}
+
+/** A mail server needs a name of its own; somebody who tries this out on his machine has none. */
+function hostnameLine(url: string): string {
+  const { hostname } = new URL(url);
+  if (isIP(hostname) !== 0 || !hostname.includes('.')) return '';
+  return `  hostname: ${hostname}    # of this mail server: the MX of the domains points to it\n`;
 }

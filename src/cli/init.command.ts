@@ -3,17 +3,19 @@ import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import { emailConfigSchema } from '../adapters/email/config.js';
+import { recordsOf, zoneLine } from '../adapters/email/dns-records.js';
 import { ConfigError } from '../config/errors.js';
+import { readConfigTree } from '../config/load.js';
 import { loadSecrets } from '../config/secrets.js';
 import { coreSettings } from '../config/settings.js';
 import { OwnService } from '../delivery/own-service.js';
 import { deliveryServiceRecord } from '../delivery/service-records.js';
+import { ccipUrl } from '../naming/ccip-read/resolver-check.js';
+import { ccipSigners } from '../naming/ccip-read/signer-keys.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
-import { fromHex } from '../protocol/encoding/hex.js';
 import { DELIVERY_SERVICE_RECORD } from '../protocol/profile/record.js';
 import { settleSecrets } from '../config/secret-files.js';
 import { configTemplate } from './config-template.js';
-import { dkimRecord } from './dkim-record.js';
 import { shown } from './paths.js';
 
 interface Options {
@@ -65,8 +67,8 @@ async function run({ dir, root, mailDomain, url, force }: Options): Promise<void
   const files = settleSecrets(path.join(path.resolve(dir), 'secrets'));
   fs.writeFileSync(file, configTemplate({ root, mailDomain, url, files }));
   const crypto = await createSodiumProvider();
-  const { ccipSignerKey } = await import('../naming/naming.module.js'); // late: most commands need none of it
   const { rootSecret } = loadSecrets(files, {});
+  const signers = ccipSigners(crypto, rootSecret, 1);
   const service = new OwnService(crypto, { rootSecret, name: `ds.${root}`, publicUrl: url });
   console.log(`Wrote ${shown(file)} and secrets/ beside it.
 
@@ -74,20 +76,26 @@ Back up ${shown(files.rootSecretFile)} now, off this machine: every identity thi
 dm3 derives from it, and losing it loses them all. storage-keys opens what the database holds: back it up too.
 
 Publish in ENS:
-  1. Deploy the OffchainResolver contract for ${url}/ccip/{sender}/{data}.json
-     with the signer ${crypto.ethereumAddress(fromHex(ccipSignerKey(rootSecret)))}
-     (its source and bytecode: src/naming/contracts).
+  1. Deploy the OffchainResolver contract for ${ccipUrl(url)}
+     with the signers ${signers.current} and, for the day on which it changes, ${signers.next}.
+     The data of that transaction (docs/contracts.md):
+     ./bin/dm3-gateway contracts resolver --url ${url} --signer ${signers.current} ${signers.next}
   2. Make it the resolver of ${root}, and put its address into gateway.yaml (ccipRead.resolvers).
   3. ds.${root} is then answered by this service itself. If you choose another name for the delivery service
      (deliveryService.name), set its text record ${DELIVERY_SERVICE_RECORD} to:
      ${deliveryServiceRecord(service)}
 
 Publish in DNS:
-  ${mailDomain}.  MX   10 ${new URL(url).hostname}.
-  ${mailDomain}.  TXT  "v=spf1 mx -all"
-  _dmarc.${mailDomain}.  TXT  "v=DMARC1; p=reject"
-  gateway._domainkey.${mailDomain}.  TXT  "${dkimRecord(fs.readFileSync(files.dkimKeyFile, 'utf8'))}"
+${dnsLines(file, mailDomain).join('\n')}
 
 Then fill in ens.rpcUrls, ccipRead.resolvers and database in ${shown(file)}, and run:
+  ./bin/dm3-gateway setup --config ${shown(file)}    the transactions above, ready to be copied
+  ./bin/dm3-gateway doctor --config ${shown(file)}   what is still missing
   ./bin/dm3-gateway start --config ${shown(file)}`);
+}
+
+/** By the configuration that was just written. */
+function dnsLines(file: string, domain: string): string[] {
+  const { email } = readConfigTree({ file, env: {} });
+  return recordsOf(emailConfigSchema.parse(email), domain).map((record) => `  ${zoneLine(record)}`);
 }

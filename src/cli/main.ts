@@ -1,12 +1,16 @@
 import { Command } from 'commander';
 import { GatewayError } from '../common/errors.js';
 import { readEnvironment } from '../config/env.js';
+import { aliasCommand } from './alias.command.js';
+import { contractsCommand } from './contracts.command.js';
+import { doctorCommand } from './doctor/doctor.command.js';
 import { inboxCommand } from './inbox.command.js';
 import { initCommand } from './init.command.js';
 import { keysCommand } from './keys.command.js';
 import { nameCommand } from './name.command.js';
 import { sandboxCommand } from './sandbox.command.js';
 import { sendCommand } from './send.command.js';
+import { setupCommand } from './setup.command.js';
 import { startCommand } from './start.command.js';
 
 const env = readEnvironment();
@@ -17,11 +21,17 @@ const program = new Command('dm3-gateway')
   .addCommand(sandboxCommand(env))
   .addCommand(startCommand(env))
   .addCommand(initCommand())
+  .addCommand(setupCommand(env))
+  .addCommand(doctorCommand(env))
   .addCommand(nameCommand(env))
+  .addCommand(aliasCommand(env))
   .addCommand(keysCommand(env))
+  .addCommand(contractsCommand())
   .addCommand(inboxCommand())
   .addCommand(sendCommand());
-for (const command of program.commands) command.copyInheritedSettings(program);
+for (const command of program.commands) {
+  for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
+}
 
 try {
   await program.parseAsync();

@@ -63,6 +63,13 @@ describe('the configuration', () => {
     expect(logLevel).toBe('debug');
   });
 
+  it('takes one Ethereum node, or a list of them', () => {
+    const one = MINIMAL.replace('[http://127.0.0.1:8545]', 'https://node.example/v3/key');
+    expect(load(one).ens.rpcUrls).toEqual(['https://node.example/v3/key']);
+    expect(load(MINIMAL, { DM3_GATEWAY_ENS__RPC_URLS: 'http://a:1' }).ens.rpcUrls).toEqual(['http://a:1']);
+    expect(() => load(MINIMAL.replace('http://127.0.0.1:8545', ''))).toThrow(/ens\.rpcUrls: Too small/);
+  });
+
   it.each(['0123', 'true', '#1: [x', '"quoted"', ' spaced '])('takes the password %j as it is', (password) => {
     expect(load(MINIMAL, { DM3_GATEWAY_DATABASE__PASSWORD: password }).database.password).toBe(password);
   });
@@ -118,6 +125,15 @@ describe('a complaint', () => {
       complaint(`${MINIMAL.replace(/database.*/, text.startsWith('database') ? '' : '$&')}\n${text}`),
     ).not.toContain('hunter2');
   });
+
+  it.each(['wss://node.example/v3/hunter2', '[wss://node.example/v3/hunter2]'])(
+    'never shows the URL of an Ethereum node, which may hold a key: %s',
+    (rpcUrls) => {
+      const text = complaint(MINIMAL, { DM3_GATEWAY_ENS__RPC_URLS: rpcUrls });
+      expect(text).toMatch(/ens\.rpcUrls(\.0)?: expected the http\(s\) URL of an Ethereum node/);
+      expect(text).not.toContain('hunter2');
+    },
+  );
 
   it('names the variable that is not YAML', () => {
     expect(complaint(MINIMAL, { DM3_GATEWAY_ENS__RPC_URLS: '[http://x' })).toMatch(

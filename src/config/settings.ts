@@ -14,6 +14,7 @@ const ensName = z
   .string()
   .min(3)
   .regex(/^[^.\s]+(\.[^.\s]+)+$/, 'expected an ENS name such as gateway.eth');
+const rpcUrl = z.url({ protocol: /^https?$/, error: 'expected the http(s) URL of an Ethereum node' });
 const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
 
 const database = z.strictObject({
@@ -46,7 +47,10 @@ const admin = z.strictObject({
 });
 
 const ens = z.strictObject({
-  rpcUrls: z.array(z.url()).min(1).describe('Ethereum JSON-RPC end points, tried in order.'),
+  rpcUrls: z
+    .union([rpcUrl, z.array(rpcUrl).min(1)])
+    .transform((urls) => [urls].flat())
+    .describe('Ethereum JSON-RPC endpoints, the preferred one first (docs/ethereum.md).'),
   chainId: z.number().int().positive().default(1),
   registry: ethAddress.default('0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e'),
   timeoutMs: z.number().int().min(100).default(8_000),
@@ -55,21 +59,59 @@ const ens = z.strictObject({
     .describe('How long a profile and the address of a name are believed; a rotated key is seen within it.'),
   negativeCacheSeconds: seconds.default(60),
   balanceCacheSeconds: seconds.default(60).describe('How long nonces and balances are believed, for spam rules.'),
-  ipfsGateway: baseUrl.default('https://ipfs.io'),
-  acceptBareProfiles: z.boolean().default(false).describe('Use profiles that carry no owner signature.'),
+  ipfsGateway: baseUrl
+    .default('https://ipfs.io')
+    .describe('Asked for /ipfs/<cid>; your own may be on a private network.'),
+  acceptBareProfiles: z
+    .boolean()
+    .default(false)
+    .describe('Use profiles without a signature, of names that are the primary names of their addresses.'),
   allowPrivateFetch: z.boolean().default(false).describe('Only for a sandbox: fetch profiles from private addresses.'),
 });
 
+/** What dm3's clients have built in. */
+export const SHIPPED_ALIASES: Readonly<Record<string, string>> = { gno: 'gnosis.eth', up: 'up.dm3.eth' };
+
 const names = z.strictObject({
   root: ensName.describe('Foreign addresses get names under it: alice._at.example.com.email.<root>'),
-  topLevelAliases: z.record(z.string(), z.string()).default({}),
-  aliasRegistry: ethAddress.optional().describe('Contract that maps toplevels such as "email" to names.'),
+  topLevelAliases: z
+    .record(z.string(), z.string())
+    .default({})
+    .transform((own) => ({ ...SHIPPED_ALIASES, ...own }))
+    .describe('label.<toplevel> stands for label.<alias>; an empty alias takes a shipped one out.'),
+  aliasRegistry: ethAddress.optional().describe('Contract whose aliases override these (docs/top-level-alias.md).'),
+  aliasRegistryChain: z
+    .strictObject({ rpcUrls: z.array(rpcUrl).min(1), chainId: z.number().int().positive() })
+    .optional()
+    .describe('Where that contract is; the chain of ENS when not set.'),
+  aliasCacheSeconds: seconds.default(300).describe('How long an alias of the contract is believed.'),
 });
+
+const subdomains = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('Give out <address>.addr.<root> and <label>.user.<root>.'),
+    reserved: z.array(z.string()).default([]).describe('Labels that nobody gets, beside the usual ones.'),
+    minBalance: z
+      .string()
+      .regex(/^\d+$/, 'must be a whole number of wei')
+      .default('0')
+      .describe('What an address must hold to claim a label, wei.'),
+  })
+  .prefault({});
 
 const ccipRead = z.strictObject({
   resolvers: z.array(contractAddress).min(1).describe('Resolver contracts we sign answers for.'),
   digest: z.enum(['plain', 'eip191']).default('plain').describe('What the deployed verifier hashes before recovery.'),
-  validitySeconds: seconds.default(300),
+  validitySeconds: seconds
+    .default(300)
+    .describe('How long an answer can be used; half as long the same one is given to all who ask.'),
+  signerVersion: z
+    .number()
+    .int()
+    .positive()
+    .default(1)
+    .describe('Counts up to change the signing key (docs/contracts.md).'),
+  requestsPerMinute: z.number().int().positive().default(30_000).describe('Lookups, by client address.'),
 });
 
 const deliveryService = z.strictObject({
@@ -82,6 +124,12 @@ const deliveryService = z.strictObject({
     .default(0)
     .refine((days) => days === 0 || days >= 30, 'dm3 asks for 30 days at least; 0 keeps messages for ever')
     .describe('Unread messages are kept so long; 0 = for ever.'),
+  deliveryStateDays: z
+    .number()
+    .int()
+    .positive()
+    .default(30)
+    .describe('How long senders who may ask are told that a message was acknowledged or recalled.'),
   signUp: z
     .strictObject({
       policy: z.enum(['open', 'allow-list', 'suffix']).default('allow-list'),
@@ -102,6 +150,7 @@ const deliveryService = z.strictObject({
     .strictObject({
       submissionsPerMinute: z.number().int().positive().default(60_000).describe('Messages of one sender.'),
       requestsPerMinute: z.number().int().positive().default(6_000).describe('Logins and profiles, by client address.'),
+      rpcCallsPerMinute: z.number().int().positive().default(60_000).describe('JSON-RPC calls, by client address.'),
     })
     .prefault({}),
   quota: z
@@ -119,6 +168,23 @@ const deliveryService = z.strictObject({
     })
     .prefault({})
     .describe('Sums of what came in, for everybody to read at /ds/metrics; a larger interval tells less.'),
+});
+
+const notifications = z.strictObject({
+  email: z.boolean().default(true).describe('Offer mail, where there is an email section.'),
+  push: z.boolean().default(true).describe('Offer Web Push to browsers.'),
+  contact: z
+    .url({ protocol: /^(https|mailto)$/ })
+    .optional()
+    .describe('How push services reach you: mailto:… or https://…; the public URL when not set.'),
+  intervalSeconds: seconds.default(900).describe('An account is told no more often, over each of its channels.'),
+  delaySeconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(10)
+    .describe('A message that a client gets within so long needs no notification.'),
 });
 
 const delivery = z.strictObject({
@@ -158,8 +224,10 @@ export const coreSettings = {
   admin: admin.prefault({}),
   ens,
   names,
+  subdomains,
   ccipRead,
   deliveryService,
+  notifications: notifications.prefault({}),
   delivery: delivery.prefault({}),
   secrets: secrets.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,4 +1,4 @@
-import { Global, Module, type OnModuleInit } from '@nestjs/common';
+import { Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
 import { BoundedCache } from '../naming/bounded-cache.js';
 import { ChainAccount } from '../naming/chain-account.js';
+import { normaliseName } from '../naming/ens-name.js';
 import { NameService } from '../naming/name-service.js';
 import { OwnerCheck } from '../naming/owner-check.js';
 import { ProfileResolver } from '../naming/profile-resolver.js';
@@ -22,23 +23,32 @@ import { MessageAccess } from './access/message-access.js';
 import { PageCursors } from './access/page-cursor.js';
 import { AccountService } from './accounts/account.service.js';
 import { AccountController } from './api/account.controller.js';
+import { AliasController } from './api/alias.controller.js';
 import { LegacyLoginController } from './api/legacy.controller.js';
 import { MessagesController } from './api/messages.controller.js';
+import { PermissionsController } from './api/permissions.controller.js';
 import { RpcController } from './api/rpc.controller.js';
+import { SentController } from './api/sent.controller.js';
 import { SpamController } from './api/spam.controller.js';
+import { SubdomainController } from './api/subdomain.controller.js';
 import { DeliveryServiceClient, type PostJson } from './forwarding/delivery-service-client.js';
 import { ForwardingService } from './forwarding/forwarding.service.js';
 import { ReceiverTerms } from './forwarding/receiver-terms.js';
 import { Limits } from './limits/limits.js';
 import { MailboxQuota } from './limits/mailbox-quota.js';
 import { MailboxStore } from './mailbox/mailbox.store.js';
+import { OfferedChannels } from './notifications/channel.js';
 import { OwnService } from './own-service.js';
+import { Permissions } from './permissions/permissions.js';
 import { DeliveryServiceInfo } from './properties.js';
 import { DeliveryRetention } from './retention/delivery-retention.js';
+import { SentMessages } from './sent/sent-messages.js';
+import { SentStore } from './sent/sent.store.js';
 import { ServiceRecords } from './service-records.js';
 import { SpamRulesStore } from './spam/rules.store.js';
 import { SpamGuard } from './spam/spam-guard.js';
 import { Parties } from './submission/parties.js';
+import { Subdomains } from './subdomains/subdomains.js';
 import { SubmissionService } from './submission/submission.service.js';
 
 const FORWARD_TIMEOUT_MS = 20_000;
@@ -69,6 +79,18 @@ function extensionCache(clock: Clock) {
   return new BoundedCache({ clock, maxEntries: EXTENSIONS_KEPT, ttlMs });
 }
 
+function openSubdomains(
+  { names, subdomains: { enabled, reserved, minBalance } }: Settings,
+  crypto: CryptoProvider,
+  db: Database,
+  accounts: AccountService,
+  chain: ChainAccount,
+): Subdomains | null {
+  if (!enabled) return null;
+  const rootName = normaliseName(names.root);
+  return new Subdomains({ crypto, db, accounts, chain, rootName, reserved, minBalance: BigInt(minBalance) });
+}
+
 const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
   provide: Store,
   inject: [Sealer],
@@ -77,12 +99,23 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
 
 @Global()
 @Module({
-  controllers: [RpcController, AccountController, MessagesController, LegacyLoginController, SpamController],
+  controllers: [
+    RpcController,
+    AccountController,
+    AliasController,
+    MessagesController,
+    LegacyLoginController,
+    PermissionsController,
+    SentController,
+    SpamController,
+    SubdomainController,
+  ],
   providers: [
     sealed(MailboxStore),
     sealed(ChallengeStore),
     sealed(DeviceStore),
     sealed(PageCursors),
+    sealed(SentStore),
     {
       provide: OwnService,
       inject: [CRYPTO, SECRETS, SETTINGS],
@@ -130,10 +163,12 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       mailbox: MailboxStore,
       challenges: ChallengeStore,
       devices: DeviceStore,
+      sent: SentStore,
       messageTtlDays: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.messageTtlDays],
+      stateDays: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.deliveryStateDays],
       trafficSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.metrics.retentionSeconds],
     }),
-    fromParts(Parties, { crypto: CRYPTO, names: NameService, accounts: AccountService }),
+    fromParts(Parties, { clock: CLOCK, crypto: CRYPTO, names: NameService, accounts: AccountService }),
     fromParts(SubmissionService, {
       crypto: CRYPTO,
       random: RANDOM,
@@ -162,10 +197,14 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       challengeSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.challengeSeconds],
       sessionSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sessionSeconds],
     }),
+    fromParts(Permissions, { db: Database, names: NameService }),
+    fromParts(SentMessages, { db: Database, permissions: Permissions, store: SentStore, quota: MailboxQuota }),
     fromParts(DeliveryServiceInfo, {
       settings: [SETTINGS, ({ deliveryService }: Settings) => deliveryService],
       parties: Parties,
       spam: SpamGuard,
+      permissions: Permissions,
+      notifications: OfferedChannels,
     }),
     {
       provide: DeliveryServiceClient,
@@ -189,16 +228,23 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       sizeLimits: [CLOCK, sizeLimitCache],
     }),
     fromParts(ServiceRecords, { crypto: CRYPTO, own: OwnService }),
+    {
+      provide: Subdomains,
+      inject: [SETTINGS, CRYPTO, Database, AccountService, ChainAccount],
+      useFactory: openSubdomains,
+    },
   ],
   exports: [
     OwnService,
     AccountService,
     Parties,
+    SpamGuard,
     SubmissionService,
     ForwardingService,
     MailboxStore,
     LoginService,
     Limits,
+    Permissions,
     DeliveryRetention,
   ],
 })
@@ -207,10 +253,12 @@ export class DeliveryModule implements OnModuleInit {
     private readonly names: NameService,
     private readonly accounts: AccountService,
     private readonly records: ServiceRecords,
+    @Inject(Subdomains) private readonly subdomains: Subdomains | null,
   ) {}
 
   onModuleInit(): void {
     this.names.addSource(this.records);
     this.names.addSource(this.accounts);
+    if (this.subdomains) this.names.addSource(this.subdomains);
   }
 }

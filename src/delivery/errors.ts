@@ -42,6 +42,17 @@ export class SignUpRefusedError extends GatewayError {
   }
 }
 
+/** A profile that its owner did not sign. Clients read the first words. */
+export class ProfileUnsignedError extends GatewayError {
+  constructor() {
+    super({
+      code: 'PROFILE_UNSIGNED',
+      kind: 'invalid-input',
+      message: 'invalid profile: it is not signed by the owner of the address.',
+    });
+  }
+}
+
 /** The profile is one that its owner has replaced. Anybody who saw it could hand it in again. */
 export class ProfileReplacedError extends GatewayError {
   constructor() {

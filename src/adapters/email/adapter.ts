@@ -18,6 +18,7 @@ import { loadDkimKey } from './dkim.js';
 import type { DnsResolver } from './dns.js';
 import { EMAIL, MailIntake, type IntakeOptions } from './intake.js';
 import { toNotice } from './notice.js';
+import { notifiableMailbox, toNotification, type Notification } from './notification.js';
 import { MailReceiver } from './receiver.js';
 import { decodeMail } from './rendering.js';
 import { MailSender } from './sender.js';
@@ -116,5 +117,15 @@ export class EmailAdapter implements Adapter, NoticeSender {
 
   async send(rendering: Rendering): Promise<void> {
     await this.sender.send(decodeMail(rendering.body));
+  }
+
+  /** The mailbox as `sendNotification` takes it; null for what is none, and for ours. */
+  parseMailbox(text: string): string | null {
+    return notifiableMailbox(text, this.options.config.domains);
+  }
+
+  /** Sends a mail of our own, on nobody's behalf. @throws DeliveryFailedError */
+  async sendNotification(notification: Notification): Promise<void> {
+    await this.sender.send(await toNotification(notification, { ...this.rendering, now: this.options.clock.now() }));
   }
 }

@@ -1,4 +1,4 @@
-import { authenticate, type AuthenticateResult, type DNSResolver } from 'mailauth';
+import type { AuthenticateResult, DNSResolver } from 'mailauth';
 import type { SenderIdentity } from '../../gateway/adapter/adapter.js';
 import { asciiDomain } from './address.js';
 import type { DnsResolver } from './dns.js';
@@ -43,7 +43,8 @@ export async function checkAuthentication(mail: MailToCheck, options: Authentica
   }
 }
 
-function runChecks(mail: MailToCheck, { resolver, hostname }: AuthenticationOptions): Promise<AuthenticateResult> {
+async function runChecks(mail: MailToCheck, { resolver, hostname }: AuthenticationOptions): Promise<AuthenticateResult> {
+  const { authenticate } = await import('mailauth'); // heavy: not before there is mail
   return authenticate(mail.raw, {
     sender: mail.envelopeFrom,
     ip: mail.clientIp,

@@ -41,8 +41,7 @@ const timeouts = z.strictObject({
   shutdownSeconds: seconds.default(10).describe('Mail under way gets so long to finish when we stop.'),
 });
 
-/** The section `email` of the configuration. */
-export const emailConfigSchema = z.strictObject({
+const email = z.strictObject({
   domains: z.array(domain).min(1).describe('Our mail domains (bob.eth@<domain>); the first is used for new threads.'),
   listen: z
     .strictObject({
@@ -54,6 +53,11 @@ export const emailConfigSchema = z.strictObject({
   hostname: domain.optional().describe('How we greet other mail servers; the first mail domain when not set.'),
   operator: z.string().optional().describe('ENS name that gets the mail for postmaster@ and abuse@.'),
   maxMessageBytes: z.number().int().min(65_536).default(26_214_400).describe('Largest mail taken, bytes.'),
+  maxBytesInFlight: z
+    .number()
+    .int()
+    .default(134_217_728)
+    .describe('Most mail held in memory at a time, bytes, over all connections; what is beyond has to come later.'),
   maxRecipients: z.number().int().positive().default(50).describe('Most receivers of one mail.'),
   maxConnections: z.number().int().positive().default(200).describe('Most mail servers connected at a time.'),
   timeouts: timeouts.prefault({}).describe('Patience with other mail servers, seconds.'),
@@ -68,6 +72,12 @@ export const emailConfigSchema = z.strictObject({
   dkim: dkim.optional().describe('Signs what we send, so that receivers can tell it from forgeries.'),
   footer: z.boolean().default(false).describe('Ends every mail with a line that says how to answer.'),
 });
+
+/** The section `email` of the configuration. */
+export const emailConfigSchema = email.refine(
+  ({ maxBytesInFlight, maxMessageBytes }) => maxBytesInFlight >= maxMessageBytes,
+  { path: ['maxBytesInFlight'], error: 'the largest mail would never be taken: it must be at least maxMessageBytes' },
+);
 
 export type EmailConfig = z.output<typeof emailConfigSchema>;
 export type EmailConfigInput = z.input<typeof emailConfigSchema>;

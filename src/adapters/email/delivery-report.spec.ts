@@ -48,8 +48,15 @@ describe('readDeliveryReport', () => {
     }
   });
 
-  it('knows a holiday note', async () => {
-    const raw = 'Auto-Submitted: auto-replied\r\nSubject: away\r\n\r\nBack on Monday.\r\n';
-    expect(await readDeliveryReport(Buffer.from(raw))).toEqual({ kind: 'auto-reply' });
+  it.each([
+    ['auto-replied', 'auto-reply'],
+    ['Auto-Replied (vacation)', 'auto-reply'],
+    ['auto-generated', 'auto-reply'],
+    ['auto-notified; owner-email="bob@x.test"', 'auto-reply'],
+    ['no', 'failed'],
+    ['No (a person wrote this)', 'failed'],
+  ])('knows by %s whether it is a holiday note or the like: %s', async (submitted, kind) => {
+    const raw = `Auto-Submitted: ${submitted}\r\nSubject: away\r\n\r\nBack on Monday.\r\n`;
+    expect(await readDeliveryReport(Buffer.from(raw))).toMatchObject({ kind });
   });
 });

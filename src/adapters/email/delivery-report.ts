@@ -1,4 +1,3 @@
-import { simpleParser } from 'mailparser';
 import { headerValues, splitMail } from './raw-mail.js';
 import { cleanLine } from './text.js';
 
@@ -24,6 +23,7 @@ export async function readDeliveryReport(raw: Buffer): Promise<DeliveryReport> {
 }
 
 async function recipientsOf(raw: Buffer): Promise<Fields[]> {
+  const { simpleParser } = await import('mailparser'); // heavy: not before there is mail
   const parts = await simpleParser(raw, PARSER).then(
     ({ attachments }) => attachments,
     () => [],

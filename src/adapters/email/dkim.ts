@@ -1,6 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dkimSign } from 'mailauth';
 import { ConfigError } from '../../config/errors.js';
 import type { EmailConfig } from './config.js';
 
@@ -38,6 +37,7 @@ export async function signMail(
   if (key === null) return raw;
   const identity = { ...key, signingDomain: key.domain ?? options.domain };
   const signTime = new Date(options.at);
+  const { dkimSign } = await import('mailauth'); // heavy: not before there is mail
   const { signatures, errors } = await dkimSign(raw, { ...identity, signTime, signatureData: [identity] });
   if (signatures === '') throw new ConfigError({ message: 'email.dkim: the key does not sign.', cause: errors?.[0] });
   return Buffer.concat([Buffer.from(signatures), raw]);

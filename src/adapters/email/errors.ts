@@ -14,6 +14,8 @@ const REFUSALS = {
   TOO_MANY_UNKNOWN: { kind: 'limit-exceeded', reply: [421, '4.7.0'] },
   MALFORMED_MAIL: { kind: 'invalid-input', reply: [550, '5.6.0'] },
   HEADER_TOO_LARGE: { kind: 'too-large', reply: [552, '5.3.4'] },
+  MAIL_TOO_LARGE: { kind: 'too-large', reply: [552, '5.3.4'] },
+  NO_ROOM: { kind: 'limit-exceeded', reply: [452, '4.3.1'] },
   CONNECTION_LOST: { kind: 'unavailable', reply: [451, '4.4.2'] },
   MAIL_LOOP: { kind: 'forbidden', reply: [554, '5.4.6'] },
 } as const satisfies Record<string, { kind: ErrorKind; reply: Reply }>;

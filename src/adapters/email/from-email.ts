@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { simpleParser, type Attachment, type EmailAddress, type ParsedMail } from 'mailparser';
+import type { Attachment, EmailAddress, ParsedMail } from 'mailparser';
 import { detectExtension } from 'nodemailer/lib/mime-funcs';
 import type { ForeignAddress, RemoteId } from '../../common/ids.js';
 import type { NeutralAttachment, NeutralMessage } from '../../gateway/adapter/message.js';
@@ -76,6 +76,7 @@ export async function fromEmail(raw: Buffer, envelope: Envelope): Promise<Incomi
 
 /** @throws MailRefusedError MALFORMED_MAIL */
 async function parseMail(raw: Buffer): Promise<ParsedMail> {
+  const { simpleParser } = await import('mailparser'); // heavy: not before there is mail
   try {
     return await within(PARSE_MS, simpleParser(raw, PARSER));
   } catch (cause) {

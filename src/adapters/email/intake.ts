@@ -14,6 +14,11 @@ import { readBounceToken } from './verp.js';
 
 export const EMAIL = 'email' as NetworkId;
 
+/** A mail may be larger than the dm3 message it becomes: quoted-printable writes three bytes for one, */
+const MAIL_PER_ENVELOPE = 3;
+/** and its header, and the HTML that says the same as its text, are left out. */
+const LEFT_OUT_BYTES = 1_048_576;
+
 interface Accepted {
   readonly kind: 'target';
   readonly target: Target;
@@ -66,6 +71,13 @@ export class MailIntake {
       throw new MailRefusedError({ code: 'NULL_SENDER', reason });
     }
     return { kind: 'target', target: await this.options.port.lookup(recipient.receiver), domain };
+  }
+
+  /** Largest mail that may still fit into what all of these take, bytes. */
+  maxBytes(recipients: readonly AcceptedRecipient[]): number {
+    const limits = recipients.map((each) => (each.kind === 'target' ? each.target.sizeLimit : null));
+    const known = limits.filter((limit) => limit !== null).map((limit) => limit * MAIL_PER_ENVELOPE + LEFT_OUT_BYTES);
+    return Math.min(this.options.config.maxMessageBytes, ...known);
   }
 
   /**

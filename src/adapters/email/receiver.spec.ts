@@ -1,155 +1,34 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import tlsOptions from 'smtp-server/lib/tls-options';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
+import { BASIC, begin, mail, NOW, SECRET, startMailReceiver, stops } from '../../../test/support/mail-receiver.js';
+import type { SmtpClient } from '../../../test/support/smtp-client.js';
 import { GatewayError } from '../../common/errors.js';
-import type { EnsName, EthAddress } from '../../common/ids.js';
-import type { ForeignMessage, GatewayPort } from '../../gateway/adapter/adapter.js';
-import { MessageTooLargeError, RelayRefusedError } from '../../gateway/adapter/errors.js';
-import { silentLog } from '../../ops/event-log.js';
-import { emailConfigSchema, type EmailConfigInput } from './config.js';
-import { MailIntake } from './intake.js';
+import { MessageTooLargeError } from '../../gateway/adapter/errors.js';
 import { LOOP_HEADER, loopMark } from './loop.js';
-import { MailReceiver } from './receiver.js';
 import { bounceAddress } from './verp.js';
 
-const SECRET = new Uint8Array(32).fill(3);
 const ID = 'ab'.repeat(32);
-const NOW = Date.parse('2026-11-20T12:00:00Z');
-
-class FakePort implements GatewayPort {
-  readonly received: ForeignMessage[] = [];
-  readonly failures: Parameters<GatewayPort['reportFailure']>[0][] = [];
-  refusal: Error | null = null;
-
-  async lookup(receiver: string) {
-    if (receiver === 'relay.eth') throw new RelayRefusedError();
-    if (receiver === 'slow.eth')
-      throw new GatewayError({ code: 'NAMING_UNAVAILABLE', kind: 'unavailable', message: 'Later.', retryable: true });
-    if (receiver.startsWith('no'))
-      throw new GatewayError({ code: 'NAME_NOT_FOUND', kind: 'not-found', message: `Nobody is called ${receiver}.` });
-    const name = receiver.toLowerCase();
-    const address = `0x${Buffer.from(name).toString('hex').padStart(40, '0').slice(-40)}`;
-    return { name: name as EnsName, address: address as EthAddress, sizeLimit: null };
-  }
-
-  async receive(message: ForeignMessage) {
-    if (this.refusal) throw this.refusal;
-    this.received.push(message);
-    return { status: 'accepted', id: `id-${this.received.length}` } as const;
-  }
-
-  async reportFailure(report: Parameters<GatewayPort['reportFailure']>[0]) {
-    this.failures.push(report);
-  }
-}
-
-/** A client that writes what it is told. */
-class Client {
-  private text = '';
-  private wake = () => {};
-
-  private constructor(readonly socket: Socket) {
-    socket.setEncoding('latin1');
-    socket.on('data', (chunk: string) => {
-      this.text += chunk;
-      this.wake();
-    });
-    socket.on('error', () => {});
-  }
-
-  static async to(port: number): Promise<Client> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    const client = new Client(socket);
-    expect(await client.reply()).toMatch(/^220 /);
-    return client;
-  }
-
-  write(text: string): void {
-    this.socket.write(text, 'utf8');
-  }
-
-  /** The next whole reply, its lines joined. */
-  async reply(): Promise<string> {
-    for (;;) {
-      const whole = /^(?:\d{3}-.*\r\n)*\d{3}(?: .*)?\r\n/.exec(this.text);
-      if (whole) {
-        this.text = this.text.slice(whole[0].length);
-        return whole[0].trim();
-      }
-      await new Promise<void>((resolve) => (this.wake = resolve));
-    }
-  }
-
-  async say(line: string): Promise<string> {
-    this.write(`${line}\r\n`);
-    return this.reply();
-  }
-
-  /** EHLO, MAIL, RCPT, DATA and the bytes that follow. */
-  async mail(data: string, envelope: { from?: string; to?: string } = {}): Promise<string> {
-    await this.begin(envelope);
-    this.write(data);
-    return this.reply();
-  }
-
-  async begin({ from = 'alice@example.com', to = 'bob.eth@mail.test' } = {}): Promise<void> {
-    for (const line of ['EHLO client.test', `MAIL FROM:<${from}>`, `RCPT TO:<${to}>`]) {
-      expect(await this.say(line)).toMatch(/^250/);
-    }
-    expect(await this.say('DATA')).toMatch(/^354/);
-  }
-}
-
-const BASIC = 'From: alice@example.com\r\nMessage-ID: <1@example.com>\r\nSubject: Hi\r\n\r\nHello\r\n';
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => void (await Promise.all(stops.splice(0).map((stop) => stop()))));
-
-async function gateway(settings: Partial<EmailConfigInput> = {}) {
-  const port = new FakePort();
-  const config = emailConfigSchema.parse({
-    domains: ['mail.test'],
-    listen: { host: '127.0.0.1', port: 0 },
-    ...settings,
-  });
-  const receiver = new MailReceiver({ config, hostname: 'mail.test', log: silentLog });
-  const identity = { verdict: 'unverified', detail: 'SPF none' } as const;
-  const authenticate = async () => ({ identity, dmarcFailed: false, bounceable: true });
-  await receiver.start(new MailIntake({ config, port, secret: SECRET, clock: { now: () => NOW }, authenticate }));
-  const clients: Client[] = [];
-  stops.push(async () => {
-    clients.forEach(({ socket }) => socket.destroy());
-    await receiver.stop();
-  });
-  const client = async () => {
-    const client = await Client.to(receiver.port!);
-    clients.push(client);
-    return client;
-  };
-  return { port, receiver, client };
-}
 
 async function recipientReplies(
-  client: Client,
+  client: SmtpClient,
   paths: readonly string[],
   from = 'alice@example.com',
 ): Promise<string[]> {
-  await client.say('EHLO client.test');
-  await client.say(`MAIL FROM:<${from}>`);
+  await client.command(`MAIL FROM:<${from}>`);
   const replies: string[] = [];
-  for (const path of paths) replies.push(await client.say(`RCPT TO:<${path}>`));
+  for (const path of paths) replies.push(await client.command(`RCPT TO:<${path}>`));
   return replies;
 }
 
 describe('MailReceiver', () => {
   it('offers what it can do and nothing else', async () => {
-    const { client } = await gateway({ maxMessageBytes: 70_000 });
-    const reply = await (await client()).say('EHLO client.test');
+    const { client } = await startMailReceiver({ maxMessageBytes: 70_000 });
+    const reply = await (await client()).command('EHLO client.test');
     for (const feature of ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'SIZE 70000'])
       expect(reply).toContain(feature);
     expect(reply).not.toMatch(/AUTH|STARTTLS/);
@@ -162,15 +41,15 @@ describe('MailReceiver', () => {
     const { key, cert } = tlsOptions({}) as typeof files;
     writeFileSync(files.key, key);
     writeFileSync(files.cert, cert);
-    const { receiver, port } = await gateway({ tls: files });
+    const { receiver, port } = await startMailReceiver({ tls: files });
     const server = { host: '127.0.0.1', port: receiver.port!, requireTLS: true, tls: { rejectUnauthorized: false } };
     await createTransport(server).sendMail({ from: 'alice@example.com', to: 'bob.eth@mail.test', text: 'secret' });
     expect(port.received).toMatchObject([{ message: { text: 'secret' } }]);
   });
 
   it('takes a mail over and answers with our id', async () => {
-    const { client, port } = await gateway();
-    expect(await (await client()).mail(`${BASIC}..dot\r\n.\r\n`)).toBe('250 2.0.0 Ok: id-1');
+    const { client, port } = await startMailReceiver();
+    expect(await mail(await client(), `${BASIC}..dot\r\n.\r\n`)).toBe('250 2.0.0 Ok: id-1');
     expect(port.received).toMatchObject([
       {
         network: 'email',
@@ -185,9 +64,8 @@ describe('MailReceiver', () => {
   });
 
   it('takes several mails and receivers over one pipelined connection', async () => {
-    const { client, port } = await gateway();
+    const { client, port } = await startMailReceiver();
     const peer = await client();
-    await peer.say('EHLO client.test');
     const rcpt = ['bob.eth', 'BOB.eth', 'bob.eth+tag', 'carol.eth']
       .map((name) => `RCPT TO:<${name}@mail.test>\r\n`)
       .join('');
@@ -204,7 +82,7 @@ describe('MailReceiver', () => {
   });
 
   it('speaks for itself when it refuses a recipient', async () => {
-    const { client } = await gateway();
+    const { client } = await startMailReceiver();
     const replies = await recipientReplies(await client(), [
       'bob.eth@elsewhere.test',
       'nobody.eth@mail.test',
@@ -232,13 +110,13 @@ describe('MailReceiver', () => {
   });
 
   it('brings mail for the postmaster to the operator', async () => {
-    const { client, port } = await gateway({ operator: 'op.eth' });
-    await (await client()).mail(`${BASIC}.\r\n`, { to: 'postmaster' });
+    const { client, port } = await startMailReceiver({ operator: 'op.eth' });
+    await mail(await client(), `${BASIC}.\r\n`, { to: 'postmaster' });
     expect(port.received[0]?.to[0]?.name).toBe('op.eth');
   });
 
   it('hangs up on somebody who collects addresses', async () => {
-    const { client } = await gateway();
+    const { client } = await startMailReceiver();
     const peer = await client();
     const replies = await recipientReplies(
       peer,
@@ -250,7 +128,7 @@ describe('MailReceiver', () => {
   });
 
   it('limits the receivers of one mail', async () => {
-    const { client } = await gateway({ maxRecipients: 2 });
+    const { client } = await startMailReceiver({ maxRecipients: 2 });
     const replies = await recipientReplies(
       await client(),
       ['a.eth', 'b.eth', 'c.eth'].map((name) => `${name}@mail.test`),
@@ -259,56 +137,58 @@ describe('MailReceiver', () => {
   });
 
   it('refuses a mail that is too large, before or after it came', async () => {
-    const { client, port } = await gateway({ maxMessageBytes: 70_000 });
+    const { client, port } = await startMailReceiver({ maxMessageBytes: 70_000 });
     const peer = await client();
-    expect(await peer.mail(`${BASIC}${'x'.repeat(70_000)}\r\n.\r\n`)).toMatch(/^552 5\.3\.4 .*70000/);
-    expect(await peer.say('MAIL FROM:<alice@example.com> SIZE=70001')).toMatch(/^552 5\.3\.4 .*70000/);
+    expect(await mail(peer, `${BASIC}${'x'.repeat(70_000)}\r\n.\r\n`)).toMatch(/^552 5\.3\.4 .*70000/);
+    expect(await peer.command('MAIL FROM:<alice@example.com> SIZE=70001')).toMatch(/^552 5\.3\.4 .*70000/);
     expect(port.received).toEqual([]);
   });
 
   it('passes on what the core answers', async () => {
-    const { client, port } = await gateway();
+    const { client, port } = await startMailReceiver();
     port.refusal = new MessageTooLargeError({ sizeBytes: 200, limitBytes: 100 });
-    expect(await (await client()).mail(`${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 .*100 bytes at most/);
+    expect(await mail(await client(), `${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 .*100 bytes at most/);
     port.refusal = new GatewayError({
       code: 'STORAGE_UNAVAILABLE',
       kind: 'unavailable',
       message: 'Later.',
       retryable: true,
     });
-    expect(await (await client()).mail(`${BASIC}.\r\n`)).toBe('451 4.4.3 Later.');
+    expect(await mail(await client(), `${BASIC}.\r\n`)).toBe('451 4.4.3 Later.');
     port.refusal = new TypeError('a bug');
-    expect(await (await client()).mail(`${BASIC}.\r\n`)).toMatch(/^451 4\.3\.0 /);
+    expect(await mail(await client(), `${BASIC}.\r\n`)).toMatch(/^451 4\.3\.0 /);
   });
 
   it('refuses mail that goes round in circles', async () => {
-    const { client, port } = await gateway();
+    const { client, port } = await startMailReceiver();
     const peer = await client();
-    expect(await peer.mail(`${LOOP_HEADER}: ${loopMark(SECRET, ID)}\r\n${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
-    expect(await peer.mail(`${'Received: x\r\n'.repeat(51)}${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
-    expect(await peer.mail(`${LOOP_HEADER}: ${loopMark(new Uint8Array(32), ID)}\r\n${BASIC}.\r\n`)).toMatch(/^250 /);
+    expect(await mail(peer, `${LOOP_HEADER}: ${loopMark(SECRET, ID)}\r\n${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
+    expect(await mail(peer, `${'Received: x\r\n'.repeat(51)}${BASIC}.\r\n`)).toMatch(/^554 5\.4\.6 /);
+    expect(await mail(peer, `${LOOP_HEADER}: ${loopMark(new Uint8Array(32), ID)}\r\n${BASIC}.\r\n`)).toMatch(/^250 /);
     expect(port.received).toHaveLength(1);
   });
 
   it('refuses a header of 300 KB', async () => {
-    const { client } = await gateway();
-    expect(await (await client()).mail(`X-Long: ${'x'.repeat(300_000)}\r\n${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 /);
+    const { client } = await startMailReceiver();
+    expect(await mail(await client(), `X-Long: ${'x'.repeat(300_000)}\r\n${BASIC}.\r\n`)).toMatch(/^552 5\.3\.4 /);
   });
 
   it('says at the start that its port is taken', async () => {
-    const { receiver } = await gateway();
-    await expect(gateway({ listen: { host: '127.0.0.1', port: receiver.port! } })).rejects.toThrow('EADDRINUSE');
+    const { receiver } = await startMailReceiver();
+    await expect(startMailReceiver({ listen: { host: '127.0.0.1', port: receiver.port! } })).rejects.toThrow(
+      'EADDRINUSE',
+    );
   });
 
   it('says at the start that its certificate cannot be read', async () => {
     const tls = { key: '/does/not/exist', cert: '/does/not/exist' };
-    await expect(gateway({ tls })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(startMailReceiver({ tls })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('lets mail under way finish when it stops', async () => {
-    const { client, receiver } = await gateway({ timeouts: { shutdownSeconds: 5 } });
+    const { client, receiver } = await startMailReceiver({ timeouts: { shutdownSeconds: 5 } });
     const peer = await client();
-    await peer.begin();
+    await begin(peer);
     const stopped = receiver.stop();
     peer.write(`${BASIC}.\r\n`);
     expect(await peer.reply()).toMatch(/^250 2\.0\.0 /);
@@ -323,16 +203,16 @@ describe('MailReceiver against smuggled mail', () => {
   it.each(['\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r\n.\r', '\r.\r\n'])(
     'takes %j for content, and refuses it',
     async (end) => {
-      const { client, port } = await gateway();
+      const { client, port } = await startMailReceiver();
       const peer = await client();
-      expect(await peer.mail(`${BASIC}first${end}${SECOND}.\r\n`)).toMatch(/^550 5\.6\.0 /);
-      expect(await peer.say('NOOP')).toMatch(/^250 /);
+      expect(await mail(peer, `${BASIC}first${end}${SECOND}.\r\n`)).toMatch(/^550 5\.6\.0 /);
+      expect(await peer.command('NOOP')).toMatch(/^250 /);
       expect(port.received).toEqual([]);
     },
   );
 
   it('is not impressed by a peer that resets in the middle', async () => {
-    const { client, port } = await gateway();
+    const { client, port } = await startMailReceiver();
     for (const until of [
       'EHLO x\r\n',
       'EHLO x\r\nMAIL FROM:<a@b.test>\r\n',
@@ -343,7 +223,7 @@ describe('MailReceiver against smuggled mail', () => {
       await peer.reply();
       peer.socket.resetAndDestroy();
     }
-    expect(await (await client()).mail(`${BASIC}.\r\n`)).toBe('250 2.0.0 Ok: id-1');
+    expect(await mail(await client(), `${BASIC}.\r\n`)).toBe('250 2.0.0 Ok: id-1');
     expect(port.received).toHaveLength(1);
   });
 });
@@ -368,8 +248,8 @@ describe('MailReceiver and bounces', () => {
   ].join('\r\n');
 
   it('reports them about the message they name', async () => {
-    const { client, port } = await gateway();
-    expect(await (await client()).mail(DSN, { from: '', to: bounceTo() })).toBe('250 2.0.0 Ok: noted');
+    const { client, port } = await startMailReceiver();
+    expect(await mail(await client(), DSN, { from: '', to: bounceTo() })).toBe('250 2.0.0 Ok: noted');
     expect(port.failures).toEqual([
       {
         network: 'email',
@@ -382,16 +262,16 @@ describe('MailReceiver and bounces', () => {
   });
 
   it('keeps quiet about delays, and refuses automatic answers', async () => {
-    const { client, port } = await gateway();
+    const { client, port } = await startMailReceiver();
     const peer = await client();
-    expect(await peer.mail(DSN.replace('failed', 'delayed'), { from: '', to: bounceTo() })).toMatch(/^250 /);
+    expect(await mail(peer, DSN.replace('failed', 'delayed'), { from: '', to: bounceTo() })).toMatch(/^250 /);
     const away = 'Auto-Submitted: auto-replied\r\n\r\nAway.\r\n.\r\n';
-    expect(await peer.mail(away, { from: '', to: bounceTo() })).toMatch(/^550 5\.7\.1 /);
+    expect(await mail(peer, away, { from: '', to: bounceTo() })).toMatch(/^550 5\.7\.1 /);
     expect(port.failures).toEqual([]);
   });
 
   it('takes none that are old, forged, from somebody, or to a person', async () => {
-    const { client } = await gateway();
+    const { client } = await startMailReceiver();
     const old = bounceTo(NOW - 20 * 86_400_000);
     const forged = bounceAddress(new Uint8Array(32), { id: ID, domain: 'mail.test', at: NOW });
     for (const reply of await recipientReplies(await client(), [old, forged, 'bob.eth@mail.test'], '')) {

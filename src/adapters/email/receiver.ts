@@ -1,13 +1,20 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import {
+  SMTPServer,
+  type SMTPServerAddress,
+  type SMTPServerDataStream,
+  type SMTPServerOptions,
+  type SMTPServerSession,
+} from 'smtp-server';
 import { errorCode, GatewayError } from '../../common/errors.js';
 import { ConfigError } from '../../config/errors.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { EmailConfig } from './config.js';
 import { MailRefusedError, toSmtpReply } from './errors.js';
 import { EMAIL, type AcceptedRecipient, type MailIntake } from './intake.js';
+import { MailMemory, noRoom, refuseLarger, withMail } from './read-mail.js';
 
 /** Somebody who asks for so many mailboxes that do not exist is collecting addresses. */
 const MAX_UNKNOWN = 10;
@@ -25,9 +32,12 @@ type Callback = (error?: Error | null, text?: string) => void;
 /** The SMTP server. It answers; what to answer is the intake's business. */
 export class MailReceiver {
   private readonly visits = new WeakMap<SMTPServerSession, Visit>();
+  private readonly memory: MailMemory;
   private server: SMTPServer | null = null;
 
-  constructor(private readonly options: { config: EmailConfig; hostname: string; log: EventLog }) {}
+  constructor(private readonly options: { config: EmailConfig; hostname: string; log: EventLog }) {
+    this.memory = new MailMemory(options.config.maxBytesInFlight);
+  }
 
   /** Resolves once connections are taken. Rejects if the port is taken or not ours to open. */
   async start(intake: MailIntake): Promise<void> {
@@ -82,6 +92,8 @@ export class MailReceiver {
         this.keepStatusCodes(session);
         callback();
       },
+      onMailFrom: (sender, _session, callback) =>
+        callback(this.memory.hasRoomFor(declaredSize(sender)) ? null : this.refusal(noRoom())),
       onRcptTo: ({ address }, session, callback) =>
         void this.answer(this.onRecipient(intake, address, session), callback),
       onData: (stream, session, callback) => void this.answer(this.onMail(intake, stream, session), callback),
@@ -112,7 +124,10 @@ export class MailReceiver {
       });
     }
     try {
-      visit.accepted.set(path, await intake.accept(path, senderOf(session)));
+      const recipient = await intake.accept(path, senderOf(session));
+      const { mailFrom } = session.envelope;
+      if (mailFrom) refuseLarger(declaredSize(mailFrom), intake.maxBytes([recipient]));
+      visit.accepted.set(path, recipient);
     } catch (error) {
       if (error instanceof GatewayError && error.kind === 'not-found') visit.unknown += 1;
       throw error;
@@ -121,19 +136,20 @@ export class MailReceiver {
 
   /** @returns the text of the 250 answer */
   private async onMail(intake: MailIntake, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
-    const raw = await readMail(stream);
-    // smtp-server itself answers 552 and names the limit.
-    if (stream.sizeExceeded) return '';
     const { accepted } = this.visits.get(session)!;
-    const id = await intake.take({
-      raw,
-      envelopeFrom: senderOf(session),
-      recipients: session.envelope.rcptTo.map(({ address }) => accepted.get(address)!),
-      clientIp: session.remoteAddress,
-      helo: session.hostNameAppearsAs || session.remoteAddress,
+    const recipients = session.envelope.rcptTo.map(({ address }) => accepted.get(address)!);
+    const limits = { memory: this.memory, maxBytes: intake.maxBytes(recipients) };
+    return withMail(stream, limits, async (raw) => {
+      const id = await intake.take({
+        raw,
+        envelopeFrom: senderOf(session),
+        recipients,
+        clientIp: session.remoteAddress,
+        helo: session.hostNameAppearsAs || session.remoteAddress,
+      });
+      this.options.log.info('mail.accepted', { network: EMAIL, id, bytes: raw.length });
+      return `2.0.0 Ok: ${id}`;
     });
-    this.options.log.info('mail.accepted', { network: EMAIL, id, bytes: raw.length });
-    return `2.0.0 Ok: ${id}`;
   }
 
   /** smtp-server derives an enhanced status code from the reply code alone; where our text has one, that one counts. */
@@ -158,23 +174,7 @@ function senderOf({ envelope }: SMTPServerSession): string {
   return envelope.mailFrom === false ? '' : envelope.mailFrom.address;
 }
 
-/**
- * Reads to the end whatever comes, keeps nothing of what is too large.
- * @throws MailRefusedError CONNECTION_LOST
- */
-async function readMail(stream: SMTPServerDataStream): Promise<Buffer> {
-  let chunks: Buffer[] = [];
-  try {
-    for await (const chunk of stream) {
-      if (stream.sizeExceeded) chunks = [];
-      else chunks.push(chunk as Buffer);
-    }
-  } catch (cause) {
-    throw new MailRefusedError({
-      code: 'CONNECTION_LOST',
-      reason: 'The connection broke before the mail ended.',
-      cause,
-    });
-  }
-  return Buffer.concat(chunks);
+/** What MAIL FROM says of the mail that will follow (RFC 1870), bytes; 0 if nothing. */
+function declaredSize({ args }: SMTPServerAddress): number {
+  return args === false ? 0 : Number(args['SIZE'] ?? 0);
 }

@@ -21,12 +21,12 @@ export class ChallengeStore {
     await db.query(sql, [key, this.#nameKey(name), sealed, validSeconds]);
   }
 
-  /** The last one that was given out for a name, if it is still good. */
-  async latest(db: Queryable, name: EnsName): Promise<string | null> {
+  /** Of those that were given out for a name and are still good, the last `limit`, newest first. */
+  async latest(db: Queryable, name: EnsName, limit: number): Promise<string[]> {
     const sql = `SELECT challenge_key, sealed_challenge FROM login_challenge
-      WHERE name_key = $1 AND expires_at > now() ORDER BY issued DESC LIMIT 1`;
-    const [row] = await db.query<Row>(sql, [this.#nameKey(name)]);
-    return row ? Buffer.from(this.sealer.open(place(row.challenge_key), row.sealed_challenge)).toString() : null;
+      WHERE name_key = $1 AND expires_at > now() ORDER BY issued DESC LIMIT $2`;
+    const rows = await db.query<Row>(sql, [this.#nameKey(name), limit]);
+    return rows.map((row) => Buffer.from(this.sealer.open(place(row.challenge_key), row.sealed_challenge)).toString());
   }
 
   /** True once: whoever takes a challenge uses it up. */

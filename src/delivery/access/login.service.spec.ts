@@ -77,6 +77,36 @@ describe('login', () => {
   });
 });
 
+describe('the token of a sign-up', () => {
+  const signUp = async (name: string, isFromOwner: boolean) => {
+    const { name: ensName, address } = await world.person(name, { signUp: true });
+    return { name: ensName, address, token: bearer(await logins.answerProfile(ensName, { address, isFromOwner })) };
+  };
+  const refused = { code: 'SESSION_REQUIRED' };
+
+  it('reads the mailbox for an hour, and does nothing else', async () => {
+    const { name, address, token } = await signUp('newcomer.eth', true);
+    expect(await logins.authoriseReader(name, token)).toBe(address);
+    await expect(logins.authorise(name, token)).rejects.toMatchObject(refused);
+    await expect(logins.session(name, token.slice('Bearer '.length))).rejects.toMatchObject(refused);
+    await expect(logins.authoriseReader(alice.name, token)).rejects.toMatchObject(refused);
+    world.clock.time += 3_600_000;
+    await expect(logins.authoriseReader(name, token)).rejects.toMatchObject(refused);
+  });
+
+  it('ends when somebody logs in, even that somebody himself', async () => {
+    const { name, address, token } = await signUp('soon.eth', true);
+    const session = bearer(await logins.issueToken(name, address));
+    await expect(logins.authoriseReader(name, token)).rejects.toMatchObject(refused);
+    expect(await logins.authoriseReader(name, session)).toBe(address);
+  });
+
+  it('opens nothing where the profile proves nothing', async () => {
+    const { name, token } = await signUp('public.eth', false);
+    await expect(logins.authoriseReader(name, token)).rejects.toMatchObject(refused);
+  });
+});
+
 describe('a key that was changed', () => {
   const BELIEVED_MS = 300_000;
 
@@ -125,14 +155,30 @@ describe('a key that was changed', () => {
 });
 
 describe('a login that does not repeat its challenge', () => {
-  it('answers the last one its name was given, once', async () => {
+  it('answers one of the last its name was given, once', async () => {
     const older = await logins.challenge(alice.name);
     const latest = await logins.challenge(alice.name);
     await logins.challenge(bob.name);
+    await logins.answerLatest(alice.name, sign(alice, older));
     await expect(logins.answerLatest(alice.name, sign(alice, older))).rejects.toThrow(/^Signature invalid$/);
     const token = await logins.answerLatest(alice.name, sign(alice, latest));
     expect(await logins.authorise(alice.name, bearer(token))).toBe(alice.address);
+    await logins.challenge(alice.name);
     await expect(logins.answerLatest(alice.name, sign(alice, latest))).rejects.toThrow(/^Signature invalid$/);
+  });
+
+  it('is not held off by a few others who ask for one, and looks at no more than those', async () => {
+    const grace = await world.person('grace.eth', { signUp: true });
+    const challenge = await logins.challenge(grace.name);
+    for (let times = 0; times < 7; times += 1) await logins.challenge(grace.name);
+    const verify = jest.spyOn(world.crypto, 'verify');
+    await logins.answerLatest(grace.name, sign(grace, challenge));
+    expect(verify).toHaveBeenCalledTimes(8);
+    verify.mockRestore();
+
+    const buried = await logins.challenge(grace.name);
+    for (let times = 0; times < 8; times += 1) await logins.challenge(grace.name);
+    await expect(logins.answerLatest(grace.name, sign(grace, buried))).rejects.toThrow('Signature invalid');
   });
 
   it('is not spoilt by others who answer wrongly', async () => {

@@ -7,7 +7,7 @@ import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider
 import { fromBase64 } from '../../protocol/encoding/base64.js';
 import { toUtf8 } from '../../protocol/encoding/utf8.js';
 import type { Database } from '../../storage/database.js';
-import type { AccountService } from '../accounts/account.service.js';
+import type { AccountService, SubmittedProfile } from '../accounts/account.service.js';
 import { LoginFailedError, SessionRequiredError } from '../errors.js';
 import type { ChallengeStore } from './challenge.store.js';
 
@@ -16,6 +16,10 @@ const SIGNATURE_INVALID = 'Signature invalid';
 /** How long after a name was looked up because of a wrong signature another one is simply wrong. */
 const DOUBT_AGAIN_MS = 3_000;
 const MAX_DOUBTED = 10_000;
+/** Challenges that a signature alone may answer: anybody may ask for one in anybody's name in the meantime. */
+const CHALLENGES_TRIED = 8;
+/** How long the token of a sign-up is good, if nobody logs in before. */
+const SIGN_UP_SECONDS = 3_600;
 
 interface Parts {
   readonly crypto: CryptoProvider;
@@ -30,6 +34,14 @@ interface Parts {
   readonly tokenSecret: Uint8Array;
   readonly challengeSeconds: number;
   readonly sessionSeconds: number;
+}
+
+interface Claims {
+  readonly account: EnsName;
+  /** Of a session. */
+  readonly address?: EthAddress;
+  /** Of a sign-up: the address that the account was just opened for. */
+  readonly signUpOf?: EthAddress;
 }
 
 /** Whom somebody may act for who has logged in, and until when. */
@@ -66,44 +78,48 @@ export class LoginService {
   async login(name: EnsName, challenge: string, signature: string): Promise<string> {
     const address = await this.#accountOf(name);
     await this.#use(name, challenge);
-    await this.#checkSignature(name, address, challenge, signature);
+    await this.#signed(name, address, [challenge], signature);
     return this.issueToken(name, address);
   }
 
   /**
-   * The same for clients that do not say which challenge they signed: the last one their name was given. It is used up
-   * only by the right signature, since anybody may send a wrong one.
+   * The same for clients that do not say which challenge they signed: one of the last that their name was given. It is
+   * used up only by the right signature, since anybody may send a wrong one.
    * @throws LoginFailedError, NameNotFoundError; NamingUnavailableError
    */
   async answerLatest(name: EnsName, signature: string): Promise<string> {
     const address = await this.#accountOf(name);
-    const challenge = await this.parts.challenges.latest(this.parts.db, name);
-    if (challenge === null) throw new LoginFailedError({ reason: 'There is no challenge to answer; ask for one.' });
-    await this.#checkSignature(name, address, challenge, signature);
-    await this.#use(name, challenge);
+    const challenges = await this.parts.challenges.latest(this.parts.db, name, CHALLENGES_TRIED);
+    if (challenges.length === 0) {
+      throw new LoginFailedError({ reason: 'There is no challenge to answer; ask for one.' });
+    }
+    await this.#use(name, await this.#signed(name, address, challenges, signature));
     return this.issueToken(name, address);
   }
 
-  /** A session for a name whose owner has just proved himself. */
+  /** A session for a name whose owner has just proved himself. From now on no token of the sign-up counts. */
   async issueToken(name: EnsName, address: EthAddress): Promise<string> {
-    return this.#sign({ account: name, address });
+    await this.parts.accounts.noteLogin(address);
+    return this.#sign({ account: name, address }, this.parts.sessionSeconds);
   }
 
   /**
-   * What a submitted profile is answered with. It opens nothing: the profile is public, so that whoever hands it in has
+   * What a submitted profile is answered with. Mostly it opens nothing: whoever hands in what anybody may have read has
    * proved nothing. Clients meet 401 with it and log in, as they do at the reference service.
    */
-  async issueReceipt(name: EnsName): Promise<string> {
-    return this.#sign({ account: name });
+  async answerProfile(name: EnsName, { address, isFromOwner }: SubmittedProfile): Promise<string> {
+    const { sessionSeconds } = this.parts;
+    if (!isFromOwner) return this.#sign({ account: name }, sessionSeconds);
+    return this.#sign({ account: name, signUpOf: address }, Math.min(sessionSeconds, SIGN_UP_SECONDS));
   }
 
-  async #sign(claims: { account: EnsName; address?: EthAddress }): Promise<string> {
+  async #sign(claims: Claims, validSeconds: number): Promise<string> {
     const now = Math.floor(this.parts.clock.now() / 1000);
-    return new SignJWT(claims)
+    return new SignJWT({ ...claims })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuedAt(now)
       .setNotBefore(now)
-      .setExpirationTime(now + this.parts.sessionSeconds)
+      .setExpirationTime(now + validSeconds)
       .sign(this.parts.tokenSecret);
   }
 
@@ -112,8 +128,19 @@ export class LoginService {
    * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
    */
   async authorise(name: EnsName, authorization: string | undefined): Promise<EthAddress> {
-    const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-    return (await this.session(name, token ?? '')).address;
+    return (await this.session(name, bearerToken(authorization))).address;
+  }
+
+  /**
+   * The same for reading and acknowledging messages only, where the token of the sign-up counts, too, until the account
+   * is logged in to for the first time.
+   * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
+   */
+  async authoriseReader(name: EnsName, authorization: string | undefined): Promise<EthAddress> {
+    const { claims, address } = await this.#opened(name, bearerToken(authorization));
+    if (claims['address'] === address) return address;
+    if (claims['signUpOf'] === address && !(await this.parts.accounts.wasLoggedInTo(address))) return address;
+    throw new SessionRequiredError();
   }
 
   /**
@@ -122,11 +149,16 @@ export class LoginService {
    * @throws SessionRequiredError, NameNotFoundError; NamingUnavailableError
    */
   async session(name: EnsName, token: string): Promise<Session> {
-    const claims = await this.#claimsOf(token);
-    if (!claims) throw new SessionRequiredError();
-    const address = await this.#accountOf(name);
+    const { claims, address } = await this.#opened(name, token);
     if (claims['address'] !== address) throw new SessionRequiredError();
     return { address, expiresAt: claims.exp! * 1_000 };
+  }
+
+  /** What a token says, and the account that it is to be good for. */
+  async #opened(name: EnsName, token: string): Promise<{ claims: JWTPayload; address: EthAddress }> {
+    const claims = await this.#claimsOf(token);
+    if (!claims) throw new SessionRequiredError();
+    return { claims, address: await this.#accountOf(name) };
   }
 
   /** Null unless we issued the token and it is still good. */
@@ -151,15 +183,20 @@ export class LoginService {
     throw new LoginFailedError({ reason: 'The challenge is unknown, used or expired; ask for a new one.' });
   }
 
-  /** A key that was changed a moment ago counts at once: what is known of the profile is doubted first. */
-  async #checkSignature(name: EnsName, address: EthAddress, challenge: string, signature: string): Promise<void> {
-    const isSigned = async (maxAgeMs?: number): Promise<boolean> => {
+  /**
+   * The challenge that was signed. A key that was changed a moment ago counts at once: what is known of the profile is
+   * doubted first.
+   * @throws LoginFailedError
+   */
+  async #signed(name: EnsName, address: EthAddress, challenges: readonly string[], signature: string): Promise<string> {
+    const bytes = signatureBytes(signature);
+    const find = async (maxAgeMs?: number): Promise<string | undefined> => {
       const { keys } = await this.parts.accounts.profileOf(name, address, maxAgeMs);
-      return this.parts.crypto.verify(keys.signing, toUtf8(challenge), signatureBytes(signature));
+      return challenges.find((challenge) => this.parts.crypto.verify(keys.signing, toUtf8(challenge), bytes));
     };
-    if (await isSigned()) return;
-    if (this.#mayDoubt(name) && (await isSigned(0))) return;
-    throw new LoginFailedError({ reason: SIGNATURE_INVALID });
+    const found = (await find()) ?? (this.#mayDoubt(name) ? await find(0) : undefined);
+    if (found === undefined) throw new LoginFailedError({ reason: SIGNATURE_INVALID });
+    return found;
   }
 
   /** True now and then only: anybody may fail to log in as anybody, and each look-up costs a few calls to the chain. */
@@ -171,6 +208,10 @@ export class LoginService {
     if (this.#doubted.size > MAX_DOUBTED) this.#doubted.delete(this.#doubted.keys().next().value!);
     return true;
   }
+}
+
+function bearerToken(authorization: string | undefined): string {
+  return /^Bearer (\S+)$/.exec(authorization ?? '')?.[1] ?? '';
 }
 
 function signatureBytes(signature: string): Uint8Array {

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { addressOf, DeliveryWorld } from '../../../test/support/delivery-world.js';
-import type { EnsName } from '../../common/ids.js';
+import { keyOwners, namesOver } from '../../../test/support/memory-ens.js';
+import type { EnsName, EthAddress } from '../../common/ids.js';
 import {
   NameNotFoundError,
   NamingUnavailableError,
   ProfileInvalidError,
   ProfileNotFoundError,
 } from '../../naming/errors.js';
-import { parseRecord, USER_PROFILE_RECORD } from '../../protocol/profile/record.js';
+import { dataRecord, parseRecord, USER_PROFILE_RECORD } from '../../protocol/profile/record.js';
+import type { Person } from '../../sandbox/people.js';
 import { SignUpRefusedError } from '../errors.js';
+import { AccountService } from './account.service.js';
 
 const SERVICE = 'ds.gateway.eth';
 
@@ -67,6 +70,67 @@ describe('sign-up', () => {
   });
 });
 
+describe('a profile that nobody can have had but its owner', () => {
+  const newcomer = async (name: string) => {
+    const person = await world.person(name, { publish: false });
+    world.ens.setAddress(name, person.address);
+    world.ens.setPrimaryName(person.address, person.name);
+    return person;
+  };
+  const isFromOwner = async ({ name, profile }: Pick<Person, 'name' | 'profile'>) =>
+    (await world.accounts.submitProfile(name, profile)).isFromOwner;
+
+  it('is the first one, handed in before the name that the address calls itself publishes any', async () => {
+    expect(await isFromOwner(await newcomer('uma.eth'))).toBe(true);
+  });
+
+  it('is not one that was handed in before, nor one that follows it', async () => {
+    const vera = await newcomer('vera.eth');
+    await isFromOwner(vera);
+    expect(await isFromOwner(vera)).toBe(false);
+    const publicEncryptionKey = Buffer.alloc(32, 7).toString('base64');
+    expect(await isFromOwner(world.withProfile(vera, { publicEncryptionKey }))).toBe(false);
+  });
+
+  it('is handed in by one of those who come at once', async () => {
+    const wim = await newcomer('wim.eth');
+    const answers = await Promise.all([1, 2, 3, 4].map(() => isFromOwner(wim)));
+    expect(answers.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('is none that the name publishes already, be it this one or another', async () => {
+    const [xena, yves] = [await newcomer('xena.eth'), await newcomer('yves.eth')];
+    world.ens.publish(xena);
+    expect(await isFromOwner(xena)).toBe(false);
+    world.ens.publish(world.withProfile(yves, { deliveryServices: ['elsewhere.eth'] }));
+    expect(await isFromOwner(yves)).toBe(false);
+  });
+
+  it('is none that is handed in under a name which somebody else may have pointed at the address', async () => {
+    const zoe = await newcomer('zoe.eth');
+    world.ens.setAddress('zoes-enemy.eth', zoe.address);
+    expect(await isFromOwner({ ...zoe, name: 'zoes-enemy.eth' as EnsName })).toBe(false);
+    const amy = await newcomer('amy.eth');
+    expect(await isFromOwner({ ...amy, name: world.names.addressName(amy.address) })).toBe(false);
+    const ben = await world.person('ben2.eth', { publish: false });
+    world.ens.setAddress(ben.name, ben.address);
+    expect(await isFromOwner(ben)).toBe(false);
+  });
+
+  it('is none that another delivery service has seen', async () => {
+    const cleo = world.withProfile(await newcomer('cleo.eth'), { deliveryServices: [SERVICE, 'other.eth'] });
+    expect(await isFromOwner(cleo)).toBe(false);
+  });
+
+  it('is none while ENS does not say', async () => {
+    const dina = await newcomer('dina.eth');
+    const unavailable = new NamingUnavailableError({ subject: 'The name', reason: 'the chain is down' });
+    const claimedName = jest.spyOn(world.names, 'claimedName').mockRejectedValue(unavailable);
+    expect(await isFromOwner(dina)).toBe(false);
+    claimedName.mockRestore();
+  });
+});
+
 describe('a profile that was replaced', () => {
   const replaced = { code: 'PROFILE_REPLACED', kind: 'forbidden' };
 
@@ -106,7 +170,7 @@ describe('a profile that was replaced', () => {
     world.ens.publish(other);
     await expect(world.accounts.submitProfile(sven.name, sven.profile)).rejects.toMatchObject(replaced);
     world.ens.publish(sven);
-    expect(await world.accounts.submitProfile(sven.name, sven.profile)).toBe(sven.address);
+    expect(await world.accounts.submitProfile(sven.name, sven.profile)).toMatchObject({ address: sven.address });
     await expect(world.accounts.submitProfile(sven.name, other.profile)).rejects.toMatchObject(replaced);
     primaryName.mockRestore();
   });
@@ -154,6 +218,52 @@ describe('the profile that counts', () => {
     const paul = await world.person('paul.eth', { signUp: true });
     world.ens.setText(paul.name, USER_PROFILE_RECORD, 'data:application/json,{}');
     await expect(world.accounts.profileOf(paul.name, paul.address)).rejects.toThrow(ProfileInvalidError);
+  });
+});
+
+describe('a published profile that nobody signed', () => {
+  /** Of an operator who takes such profiles. */
+  function lenientAccounts(): AccountService {
+    const { crypto, db, ens } = world;
+    const { names } = namesOver(ens, { acceptBareProfiles: true });
+    return new AccountService({
+      crypto,
+      db,
+      names,
+      owners: keyOwners,
+      ownName: SERVICE as EnsName,
+      signUp: { policy: 'open', names: [] },
+    });
+  }
+
+  /** A name that points at an address, with keys of whoever owns the name. */
+  async function pointAt(name: string, address: EthAddress): Promise<Person> {
+    const owner = await world.person(name, { publish: false });
+    world.ens.setAddress(name, address);
+    world.ens.setText(name, USER_PROFILE_RECORD, dataRecord(owner.profile.profile));
+    return owner;
+  }
+
+  it('gives nobody the keys to another’s account, whatever his name points at', async () => {
+    const uma = await world.person('uma.eth', { signUp: true });
+    await pointAt('umas-enemy.eth', uma.address);
+    const { keys } = await lenientAccounts().profileOf('umas-enemy.eth' as EnsName, uma.address);
+    expect(keys.signing).toEqual(new Uint8Array(uma.keys.signing.publicKey));
+  });
+
+  it('is none where there is no account either', async () => {
+    await pointAt('nobodys-enemy.eth', addressOf('7'));
+    const profile = lenientAccounts().profileOf('nobodys-enemy.eth' as EnsName, addressOf('7'));
+    await expect(profile).rejects.toThrow(ProfileNotFoundError);
+  });
+
+  it('counts for the address that calls itself by that name', async () => {
+    const vera = await world.person('vera.eth', { publish: false });
+    const owner = await pointAt(vera.name, vera.address);
+    world.ens.setPrimaryName(vera.address, vera.name);
+    const { keys } = await lenientAccounts().profileOf(vera.name, vera.address);
+    expect(keys.signing).toEqual(new Uint8Array(owner.keys.signing.publicKey));
+    await expect(world.accounts.profileOf(vera.name, vera.address)).rejects.toThrow(ProfileInvalidError);
   });
 });
 

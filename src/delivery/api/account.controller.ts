@@ -33,7 +33,7 @@ export class AccountController {
 
   @Get('profile/:name')
   async profile(@Param('name') name: string): Promise<object> {
-    const ensName = this.#name(name);
+    const ensName = await this.#name(name);
     const address = await this.names.resolveAddress(ensName);
     const stored = address && (await this.accounts.stored(address));
     if (!stored) throw new NameNotFoundError({ name: ensName });
@@ -44,15 +44,15 @@ export class AccountController {
   @JSON_TEXT
   @HttpCode(200)
   async submitProfile(@Param('name') name: string, @Body() body: unknown): Promise<string> {
-    const ensName = this.#name(name);
-    await this.accounts.submitProfile(ensName, body);
-    return JSON.stringify(await this.logins.issueReceipt(ensName));
+    const ensName = await this.#name(name);
+    const submitted = await this.accounts.submitProfile(ensName, body);
+    return JSON.stringify(await this.logins.answerProfile(ensName, submitted));
   }
 
   @Get('auth/:name')
   @JSON_TEXT
   async challenge(@Param('name') name: string): Promise<string> {
-    return JSON.stringify(await this.logins.challenge(this.#name(name)));
+    return JSON.stringify(await this.logins.challenge(await this.#name(name)));
   }
 
   @Post('auth/:name')
@@ -60,11 +60,12 @@ export class AccountController {
   @HttpCode(200)
   async login(@Param('name') name: string, @Body() body: unknown): Promise<string> {
     const { challenge, signature } = parseBody(loginBody, body);
-    if (challenge !== undefined) return JSON.stringify(await this.logins.login(this.#name(name), challenge, signature));
-    return JSON.stringify({ token: await this.logins.answerLatest(this.#name(name), signature) });
+    const ensName = await this.#name(name);
+    if (challenge !== undefined) return JSON.stringify(await this.logins.login(ensName, challenge, signature));
+    return JSON.stringify({ token: await this.logins.answerLatest(ensName, signature) });
   }
 
-  #name(name: string): EnsName {
+  #name(name: string): Promise<EnsName> {
     return this.names.canonical(name);
   }
 }

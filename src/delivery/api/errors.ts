@@ -24,10 +24,12 @@ const ANSWERS: Readonly<Record<ErrorKind, Answer>> = {
   internal: { status: 500, rpcCode: RPC_ERROR.internalError },
 };
 
-/** Where JSON-RPC 2.0 itself has a code, or the reference service a status. */
+/** Where JSON-RPC 2.0 itself has a code, or the reference service or HTTP a status. */
 const EXCEPTIONS: Readonly<Record<string, Answer>> = {
   INVALID_RPC_REQUEST: { status: 400, rpcCode: RPC_ERROR.invalidRequest },
   LOGIN_FAILED: { status: 400, rpcCode: RPC_ERROR.unauthorized },
+  TOO_LATE_TO_RECALL: { status: 409, rpcCode: RPC_ERROR.notSupported },
+  OTP_TOO_SOON: { status: 400, rpcCode: RPC_ERROR.limitExceeded },
   METHOD_UNKNOWN: { status: 405, rpcCode: RPC_ERROR.methodNotFound },
 };
 

@@ -42,19 +42,19 @@ export class LegacyLoginController {
 
   @Get(':name')
   async challenge(@Param('name') name: string): Promise<{ challenge: string }> {
-    return { challenge: await this.logins.challenge(this.#name(name)) };
+    return { challenge: await this.logins.challenge(await this.#name(name)) };
   }
 
   @Post(':name')
   @HttpCode(200)
   async login(@Param('name') name: string, @Body() body: unknown): Promise<{ token: string }> {
-    const ensName = this.#name(name);
+    const ensName = await this.#name(name);
     const { challenge, signature } = parseBody(loginBody, body);
     if (challenge !== undefined) return { token: await this.logins.login(ensName, challenge, signature) };
     return { token: await this.logins.answerLatest(ensName, signature) };
   }
 
-  #name(name: string): EnsName {
+  async #name(name: string): Promise<EnsName> {
     if (!this.#enabled) throw new NotFoundException();
     return this.names.canonical(name);
   }

@@ -84,7 +84,7 @@ export class MessagesController {
     @Headers() headers: HeaderFields,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<readonly object[]> {
-    const account = await this.logins.authorise(this.names.canonical(name), headers['authorization']);
+    const account = await this.logins.authoriseReader(await this.names.canonical(name), headers['authorization']);
     return answer(reply, await this.messages.read(account, wanted(query, headers)));
   }
 
@@ -97,7 +97,7 @@ export class MessagesController {
     @Headers() headers: HeaderFields,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<readonly object[]> {
-    const account = await this.logins.authorise(this.names.canonical(name), headers['authorization']);
+    const account = await this.logins.authoriseReader(await this.names.canonical(name), headers['authorization']);
     const senders = await this.#sendersCalled(contact);
     return answer(reply, await this.messages.read(account, { ...wanted(query, headers), senders }));
   }
@@ -113,7 +113,7 @@ export class MessagesController {
     @Headers() headers: HeaderFields,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    const account = await this.logins.authorise(this.names.canonical(name), headers['authorization']);
+    const account = await this.logins.authoriseReader(await this.names.canonical(name), headers['authorization']);
     const parsed = parseBody(readBody, body);
     const read = await this.#read('acknowledgements' in parsed ? parsed.acknowledgements : parsed.acknoledgments);
     const count = await this.messages.acknowledge(account, read, wanted(query, headers).device);
@@ -135,7 +135,7 @@ export class MessagesController {
 
   /** The address behind a name, and the name itself: an unverified sender is known by nothing else. */
   async #sendersCalled(contact: string): Promise<readonly string[]> {
-    const name = tryNormaliseName(contact) && this.names.canonical(contact);
+    const name = tryNormaliseName(contact) && (await this.names.canonical(contact));
     const address = name && (await this.names.resolveAddress(name));
     return [...new Set([address, name, contact].filter((known) => known !== null))];
   }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { Body, Controller, Inject, Post, Res } from '@nestjs/common';
+import { Body, Controller, Inject, Ip, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { errorCode, GatewayError } from '../../common/errors.js';
 import { EVENT_LOG } from '../../config/tokens.js';
@@ -12,6 +12,7 @@ import {
   type RpcId,
   type RpcRequest,
 } from '../../protocol/json-rpc/json-rpc.js';
+import { Limits } from '../limits/limits.js';
 import { DeliveryServiceInfo } from '../properties.js';
 import { SubmissionService } from '../submission/submission.service.js';
 import { retryAfter, rpcFailure } from './errors.js';
@@ -41,6 +42,7 @@ export class RpcController {
   constructor(
     submissions: SubmissionService,
     info: DeliveryServiceInfo,
+    private readonly limits: Limits,
     @Inject(EVENT_LOG) private readonly log: EventLog,
   ) {
     this.#methods = new Map<string, Method>([
@@ -51,18 +53,19 @@ export class RpcController {
   }
 
   @Post()
-  async handle(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
-    const { status, body: answer, retryAfter: seconds } = await this.#answer(body);
+  async handle(@Body() body: unknown, @Ip() ip: string, @Res() reply: FastifyReply): Promise<void> {
+    const { status, body: answer, retryAfter: seconds } = await this.#answer(body, ip);
     if (seconds) void reply.header('retry-after', seconds);
     await reply.status(status).send(answer);
   }
 
-  async #answer(body: unknown): Promise<Answer> {
+  async #answer(body: unknown, ip: string): Promise<Answer> {
     try {
       const batch = batchOf(body);
+      await this.limits.rpcCalls(ip, batch?.length ?? 1);
       return batch ? await this.#answerBatch(batch) : await this.#answerRequest(body);
     } catch (error) {
-      return this.#failure(error, null);
+      return this.#failure(error, rpcIdOf(body));
     }
   }
 

@@ -20,7 +20,7 @@ export class SpamController {
 
   @Get(':name')
   async rules(@Param('name') name: string, @Headers('authorization') token?: string): Promise<SpamRules> {
-    return this.guard.rules(await this.logins.authorise(this.names.canonical(name), token));
+    return this.guard.rules(await this.logins.authorise(await this.names.canonical(name), token));
   }
 
   @Post(':name')
@@ -30,7 +30,7 @@ export class SpamController {
     @Body() body: unknown,
     @Headers('authorization') token?: string,
   ): Promise<SpamRules> {
-    const address = await this.logins.authorise(this.names.canonical(name), token);
+    const address = await this.logins.authorise(await this.names.canonical(name), token);
     return this.guard.setRules(address, parseBody(spamRulesSchema, body));
   }
 }

@@ -5,6 +5,8 @@ import type { EventLog } from '../../ops/event-log.js';
 import { RPC_ERROR, rpcError } from '../../protocol/json-rpc/json-rpc.js';
 import { answerRest, rpcFailure } from './errors.js';
 
+const WRONG_METHOD = rpcError(null, RPC_ERROR.invalidRequest, 'Send a POST with a JSON-RPC request.');
+
 class BodyTooLargeError extends GatewayError {
   constructor() {
     super({
@@ -16,7 +18,7 @@ class BodyTooLargeError extends GatewayError {
 }
 
 /**
- * What fails before a controller sees it: a body that is not JSON, or that is too large. JSON-RPC callers get a
+ * What fails before a controller sees it: a body that is not JSON or too large, another method. JSON-RPC callers get a
  * JSON-RPC error all the same.
  */
 @Catch()
@@ -27,6 +29,7 @@ export class UnreadableBodyFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (!request.url.startsWith('/ds/rpc')) return answerRest(error, reply, this.log);
+    if (request.method !== 'POST') return void reply.header('allow', 'POST').status(405).send(WRONG_METHOD);
     const { status, body } = rpcAnswer(error);
     void reply.status(status).send(body);
   }
@@ -38,8 +41,7 @@ function rpcAnswer(error: unknown): { status: number; body: object } {
   if (status === 400 || status === 415) {
     return { status: 400, body: rpcError(null, RPC_ERROR.parseError, 'The body is not JSON.') };
   }
-  if (status === 404)
-    return { status, body: rpcError(null, RPC_ERROR.invalidRequest, 'Send a POST with a JSON-RPC request.') };
+  if (status === 404) return { status, body: rpcError(null, RPC_ERROR.invalidRequest, 'JSON-RPC is at /ds/rpc.') };
   return rpcFailure(error, null);
 }
 

@@ -71,7 +71,8 @@ export class SpamGuard {
     const { db, store, facts } = this.parts;
     const { minTokenBalance } = rules;
     if (minTokenBalance) await facts.tokenBalance(parseEthAddress(minTokenBalance.address)!, account);
-    const held = await this.#resolved({ ...rules, allow: this.#spelt(rules.allow), block: this.#spelt(rules.block) });
+    const [allow, block] = await Promise.all([this.#spelt(rules.allow), this.#spelt(rules.block)]);
+    const held = await this.#resolved({ ...rules, allow, block });
     await store.save(db, account, held);
     this.#held.forget(account);
     return held.rules;
@@ -89,8 +90,8 @@ export class SpamGuard {
     return primary ? [sender.name, primary] : [sender.name];
   }
 
-  #spelt(list: readonly string[] | undefined): string[] | undefined {
-    return list?.map((entry) => (isName(entry) ? this.parts.names.canonical(entry) : entry));
+  async #spelt(list: readonly string[] | undefined): Promise<string[] | undefined> {
+    return list && Promise.all(list.map((entry) => (isName(entry) ? this.parts.names.canonical(entry) : entry)));
   }
 
   async #resolved(rules: SpamRules): Promise<HeldRules> {

@@ -49,7 +49,7 @@ export class Parties {
 
   /** @throws ReceiverUnknownError; NamingUnavailableError */
   async receiver(to: string): Promise<Receiver> {
-    const name = this.#receiverName(to);
+    const name = await this.#receiverName(to);
     const claimedByName = parseAddressName(name) ? null : await this.#claim({ name, address: null });
     if (claimedByName) return { name, address: claimedByName.address, claimed: claimedByName };
     const address = await this.parts.names.resolveAddress(name);
@@ -79,16 +79,16 @@ export class Parties {
   }
 
   async #profiledSender(from: string): Promise<VerifiedSender> {
-    const name = this.parts.names.canonical(from);
+    const name = await this.parts.names.canonical(from);
     const address = await this.parts.names.resolveAddress(name);
     if (!address) throw new NameNotFoundError({ name });
     const { keys } = await this.parts.accounts.profileOf(name, address);
     return { name, address, signingKey: keys.signing };
   }
 
-  #receiverName(to: string): EnsName {
+  async #receiverName(to: string): Promise<EnsName> {
     try {
-      return this.parts.names.canonical(to);
+      return await this.parts.names.canonical(to);
     } catch (error) {
       if (error instanceof InvalidNameError) throw new ReceiverUnknownError({ reason: 'its name is not an ENS name' });
       throw error;

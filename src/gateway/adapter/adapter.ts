@@ -64,6 +64,8 @@ export interface Rendering {
 export interface Target {
   /** ENS name, normalised. */
   readonly name: EnsName;
+  /** The same name by its top-level alias, where the sender wrote it so: people are shown what they know. */
+  readonly writtenAs?: EnsName;
   readonly address: EthAddress;
   /** Largest dm3 envelope the receiver's delivery service takes, bytes; null when it did not say. */
   readonly sizeLimit: number | null;
@@ -112,7 +114,8 @@ export interface GatewayPort {
 
   /**
    * Takes over responsibility: returns only after commit.
-   * @throws MessageTooLargeError with `facts.limitBytes`; StorageUnavailableError (retry).
+   * @throws MessageTooLargeError with `facts.limitBytes`, SpamRefusedError where no receiver takes it; NamingUnavailableError,
+   *   StorageUnavailableError (retry).
    */
   receive(message: ForeignMessage): Promise<Acceptance>;
 

@@ -62,7 +62,7 @@ export class Notices {
     const notice: OutgoingNotice = {
       id: id.replaceAll('-', '').padEnd(64, '0'),
       to: payload.foreign,
-      receiver: payload.receiver,
+      receiver: payload.writtenAs ?? payload.receiver,
       about: origin.remoteId,
       reason: { code, text: reasonOf(error, gaveUp) },
       conversation: origin.context,

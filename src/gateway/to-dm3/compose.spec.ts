@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EnsName, Hash } from '../../common/ids.js';
 import type { NeutralMessage, NeutralType } from '../adapter/message.js';
-import { composeMessage, type Composition } from './compose.js';
+import { composeMessage, isLeftOut, type Composition } from './compose.js';
+import { ReferenceUnknownError } from './errors.js';
 
 const HASH = `0x${'12'.repeat(32)}` as Hash;
 
@@ -45,15 +46,26 @@ describe('composeMessage', () => {
     ['delete', 'DELETE_REQUEST'],
     ['read-received', 'READ_RECEIVED'],
     ['read-opened', 'READ_OPENED'],
-  ])('calls a %s about a known message %s, and NEW where nothing is known', (type, expected) => {
-    const message = neutral({ type });
-    expect(compose({ message, reference: HASH }).metadata).toMatchObject({
-      type: expected,
-      referenceMessageHash: HASH,
-    });
-    const { metadata } = compose({ message });
+  ])('calls a %s about a known message %s', (type, expected) => {
+    const { metadata } = compose({ message: neutral({ type }), reference: HASH });
+    expect(metadata).toMatchObject({ type: expected, referenceMessageHash: HASH });
+    expect(isLeftOut({ type }, HASH)).toBe(false);
+  });
+
+  it.each<NeutralType>(['new', 'reply', 'edit', 'reaction'])('calls a %s about nothing that is known NEW', (type) => {
+    const { metadata } = compose({ message: neutral({ type }) });
     expect(metadata.type).toBe('NEW');
     expect(metadata).not.toHaveProperty('referenceMessageHash');
+    expect(isLeftOut({ type }, null)).toBe(false);
+  });
+
+  it.each<[NeutralType, boolean]>([
+    ['delete', false],
+    ['read-received', true],
+    ['read-opened', true],
+  ])('makes no empty message of a %s about nothing that is known; left out without a word: %s', (type, leftOut) => {
+    expect(() => compose({ message: neutral({ type, text: '' }) })).toThrow(ReferenceUnknownError);
+    expect(isLeftOut({ type }, null)).toBe(leftOut);
   });
 
   it('opens a thread with its subject, in bold and without letting it out of the bold', () => {

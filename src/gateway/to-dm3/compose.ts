@@ -2,6 +2,7 @@ import type { EnsName, Hash } from '../../common/ids.js';
 import type { Dm3Message, MessageType } from '../../protocol/envelope/message.js';
 import type { SenderIdentity } from '../adapter/adapter.js';
 import type { NeutralAttachment, NeutralMessage, NeutralType } from '../adapter/message.js';
+import { ReferenceUnknownError } from './errors.js';
 
 /** What a message to a dm3 user is made of. */
 export interface Composition {
@@ -25,12 +26,28 @@ const WITH_REFERENCE: Readonly<Record<NeutralType, MessageType>> = {
   'read-opened': 'READ_OPENED',
 };
 
+const WITHOUT_REFERENCE: Readonly<Partial<Record<NeutralType, MessageType>>> = {
+  new: 'NEW',
+  reply: 'NEW',
+  edit: 'NEW',
+  reaction: 'NEW',
+};
+const RECEIPTS: readonly NeutralType[] = ['read-received', 'read-opened'];
+
+/** Whether a message is left out without a word: a receipt for something the receiver does not know. */
+export function isLeftOut({ type }: Pick<NeutralMessage, 'type'>, reference: Hash | null): boolean {
+  return !reference && RECEIPTS.includes(type);
+}
+
 /**
  * Neutral message -> dm3 message, ready to be signed. A subject opens a thread as a bold line; a sender who could not
  * be verified is marked in the first line, where no client can hide it (dm3's schema has no member for it).
+ * @throws ReferenceUnknownError for what says nothing without a reference
  */
 export function composeMessage(parts: Composition): Omit<Dm3Message, 'signature'> {
   const { from, to, message, reference, replyToken } = parts;
+  const type = (reference ? WITH_REFERENCE : WITHOUT_REFERENCE)[message.type];
+  if (!type) throw new ReferenceUnknownError();
   const attachments = message.attachments.map(attachment);
   return {
     message: text(parts),
@@ -38,7 +55,7 @@ export function composeMessage(parts: Composition): Omit<Dm3Message, 'signature'
       to,
       from,
       timestamp: message.sentAt,
-      type: reference ? WITH_REFERENCE[message.type] : 'NEW',
+      type,
       ...(reference ? { referenceMessageHash: reference } : {}),
       replyDeliveryInstruction: replyToken,
     },

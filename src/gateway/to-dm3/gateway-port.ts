@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConversationId, EnsName, MessageId, NetworkId, RemoteId } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
-import { InvalidNameError } from '../../naming/ens-name.js';
+import { InvalidNameError, normaliseName } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
@@ -22,6 +22,7 @@ import type { MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
 import { composeMessage } from './compose.js';
 import type { ToDm3Payload } from './payload.js';
+import type { ReceiverRules } from './receiver-rules.js';
 
 interface Parts {
   readonly db: Database;
@@ -35,6 +36,7 @@ interface Parts {
   readonly map: MessageMapStore;
   readonly queue: MessageQueue;
   readonly notices: Notices;
+  readonly rules: ReceiverRules;
   readonly log: EventLog;
 }
 
@@ -47,18 +49,19 @@ export class GatewayPortService implements GatewayPort {
 
   async lookup(receiver: string): Promise<Target> {
     const { names, ghosts, accounts, forwarding } = this.parts;
-    const name = await this.#nameOf(receiver);
+    const { name, ...written } = await this.#nameOf(receiver);
     if (await ghosts.byName(name)) throw new RelayRefusedError();
     const address = await names.resolveAddress(name);
     if (!address) throw new NameNotFoundError({ name });
     if (await ghosts.byAddress(address)) throw new RelayRefusedError();
     const { profile } = await accounts.profileOf(name, address);
-    return { name, address, sizeLimit: await forwarding.sizeLimit(profile) };
+    return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile) };
   }
 
   async receive(message: ForeignMessage): Promise<Acceptance> {
     const ghost = this.parts.ghosts.ofForeign(message.from);
-    for (const target of message.to) this.#checkSize(message, ghost, target);
+    checkSize(message, ghost);
+    await this.parts.rules.check(message, ghost);
     const results = await this.parts.db.transaction((tx) => this.#commit(tx, message, ghost));
     const accepted = results.find(({ status }) => status === 'accepted') ?? results[0]!;
     this.parts.log.info('message.received', {
@@ -78,7 +81,7 @@ export class GatewayPortService implements GatewayPort {
     const ghost = held && (await ghosts.byAddress(held.ghost));
     if (!mapped || !held || !ghost) return;
     const { owner: identity, referredBy: reference, conversation } = mapped;
-    const receiver = held.shownName ?? names.addressName(identity);
+    const receiver = held.shownName ? (await this.#nameOf(held.shownName)).name : names.addressName(identity);
     const about = {
       key: `report ${report.remoteId}`,
       ghost,
@@ -127,7 +130,8 @@ export class GatewayPortService implements GatewayPort {
     const answered = await this.#answered(tx, message, target);
     const known = answered && (await conversations.find(tx, answered, parties));
     const { id } = known ?? (await conversations.open(tx, parties));
-    await conversations.touch(tx, id, { context: message.conversation, shownName: known?.shownName ?? target.name });
+    const shownName = known?.shownName ?? target.writtenAs ?? target.name;
+    await conversations.touch(tx, id, { context: message.conversation, shownName });
     return id;
   }
 
@@ -139,25 +143,32 @@ export class GatewayPortService implements GatewayPort {
     return null;
   }
 
-  /** @throws MessageTooLargeError naming the limit of the receiver's delivery service */
-  #checkSize({ message, identity }: ForeignMessage, ghost: Ghost, target: Target): void {
-    if (target.sizeLimit === null) return;
-    const parts = { from: ghost.name, to: target.name, message, identity, reference: null, replyToken: '' };
-    const textBytes = Buffer.byteLength(stringify(composeMessage(parts))) + RESERVED_BYTES;
-    const sizeBytes = predictEnvelopeSize(textBytes);
-    if (sizeBytes > target.sizeLimit) throw new MessageTooLargeError({ sizeBytes, limitBytes: target.sizeLimit });
-  }
-
-  async #nameOf(receiver: string): Promise<EnsName> {
+  async #nameOf(receiver: string): Promise<Pick<Target, 'name' | 'writtenAs'>> {
     const { names } = this.parts;
     const ofAddress = await names.nameOfAddress(receiver);
-    if (ofAddress) return ofAddress;
+    if (ofAddress) return { name: ofAddress };
     try {
-      return names.canonical(receiver);
+      const name = await names.canonical(receiver);
+      const writtenAs = normaliseName(receiver);
+      return writtenAs === name ? { name } : { name, writtenAs };
     } catch (error) {
       if (error instanceof InvalidNameError) throw new NameNotFoundError({ name: receiver as EnsName });
       throw error;
     }
+  }
+}
+
+/** @throws MessageTooLargeError naming the limit of the receiver's delivery service */
+function checkSize({ message, identity, to }: ForeignMessage, ghost: Ghost): void {
+  const limits = to.flatMap(({ name, sizeLimit }) => (sizeLimit === null ? [] : [{ name, sizeLimit }]));
+  if (limits.length === 0) return;
+  // Whatever it is about only takes words away; made once, since a message can be large and its receivers many.
+  const parts = { from: ghost.name, message: { ...message, type: 'new' as const }, identity };
+  const composed = composeMessage({ ...parts, to: '' as EnsName, reference: null, replyToken: '' });
+  const textBytes = Buffer.byteLength(stringify(composed)) + RESERVED_BYTES;
+  for (const { name, sizeLimit: limitBytes } of limits) {
+    const sizeBytes = predictEnvelopeSize(textBytes + Buffer.byteLength(name));
+    if (sizeBytes > limitBytes) throw new MessageTooLargeError({ sizeBytes, limitBytes });
   }
 }
 
@@ -166,6 +177,7 @@ function payloadOf(message: ForeignMessage, ghost: Ghost, target: Target): ToDm3
   return {
     foreign: ghost.foreign,
     receiver: target.name,
+    writtenAs: target.writtenAs,
     message: neutralToJson(message.message),
     identity: message.identity,
     origin: { remoteId, inReplyTo, context },

@@ -6,8 +6,10 @@ import type { StoredNeutral } from '../messages/neutral-json.js';
 /** Sealed in `message.sealed_payload` from acceptance on. */
 export interface ToDm3Payload {
   readonly foreign: ForeignAddress;
-  /** The receiver as the author wrote it, normalised. */
+  /** The receiver, normalised and written out. */
   readonly receiver: EnsName;
+  /** The same by its top-level alias, where the author wrote it so. */
+  readonly writtenAs?: EnsName;
   readonly message: StoredNeutral;
   readonly identity: SenderIdentity | null;
   /** Null for notices, which the foreign side never sees. */
