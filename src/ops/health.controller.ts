@@ -42,6 +42,7 @@ export class HealthController {
     });
     const failed = () => ({ up: false, detail: 'failed' });
     const { up, detail } = await Promise.race([probe.check().catch(failed), late]);
-    return up ? session.up() : session.down({ detail });
+    const shown: { detail?: string } = detail === undefined ? {} : { detail };
+    return up ? session.up(shown) : session.down(shown);
   }
 }

@@ -34,4 +34,16 @@ describe('Metrics', () => {
     waiting = 4;
     expect(await metrics.registry.metrics()).toContain('dm3_gateway_queue_waiting 4');
   });
+
+  it('reads several values that belong together, and forgets those that are gone', async () => {
+    const metrics = new Metrics();
+    let lengths = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    metrics.observeEach('queue_length', 'By queue.', 'queue', () => lengths);
+    expect(await metrics.registry.metrics()).toMatch(/length\{queue="a"\} 1\n.*length\{queue="b"\} 2\n/);
+    lengths = new Map([['b', 3]]);
+    expect(await metrics.registry.metrics()).toMatch(/gauge\n.*length\{queue="b"\} 3\n/);
+  });
 });

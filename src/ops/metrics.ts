@@ -28,6 +28,25 @@ export class Metrics {
       collect: async () => gauge.set(await read()),
     });
   }
+
+  /** The same for several values, each under what it belongs to: endpoints by host, for example. */
+  observeEach<Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: () => ReadonlyMap<string, number>,
+  ): void {
+    const gauge: Gauge<Label> = new Gauge({
+      name: `dm3_gateway_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset();
+        for (const [each, value] of read()) gauge.set({ [label]: each } as Record<Label, string>, value);
+      },
+    });
+  }
 }
 
 /** A log that also counts: what is worth a line is worth a number. */
