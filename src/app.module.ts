@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
-import { EmailAdapter } from './adapters/email/adapter.js';
+import type { EmailAdapter } from './adapters/email/adapter.js';
 import type { EmailConfig } from './adapters/email/config.js';
 import type { DnsResolver } from './adapters/email/dns.js';
 import type { Clock } from './common/clock.js';
@@ -9,11 +9,14 @@ import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
+import { NOTIFICATION_MAILER } from './delivery/notifications/mailer.js';
+import { NotificationsModule } from './delivery/notifications/notifications.module.js';
 import { SocketModule } from './delivery/socket/socket.module.js';
 import { TrafficModule } from './delivery/traffic/traffic.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AdapterRegistry } from './gateway/adapters.js';
 import { GatewayModule } from './gateway/gateway.module.js';
+import { LinksModule } from './gateway/links/links.module.js';
 import type { AliasCodec } from './naming/alias/codec.js';
 import { emailCodec } from './naming/alias/email.js';
 import { NamingModule } from './naming/naming.module.js';
@@ -64,24 +67,32 @@ class RuntimeModule {
 }
 
 /** One line a network: this is the only place that knows them all. */
+@Global()
 @Module({})
 class NetworksModule {
-  static forRoot(runtime: Runtime): DynamicModule {
+  static async forRoot(runtime: Runtime): Promise<DynamicModule> {
+    const email = await emailAdapter(runtime);
+    const adapters: Adapter[] = [
+      ...(email ? [email] : []),
+      ...(runtime.networks.others ?? []).map(({ adapter }) => adapter),
+    ];
     const register = (registry: AdapterRegistry): void => {
-      for (const adapter of adaptersOf(runtime)) registry.add(adapter);
+      for (const adapter of adapters) registry.add(adapter);
     };
-    const provider = { provide: 'adapters', inject: [AdapterRegistry], useFactory: register };
-    return { module: NetworksModule, providers: [provider] };
+    const providers = [
+      { provide: 'adapters', inject: [AdapterRegistry], useFactory: register },
+      { provide: NOTIFICATION_MAILER, useValue: email },
+    ];
+    return { module: NetworksModule, providers, exports: [NOTIFICATION_MAILER] };
   }
 }
 
-function adaptersOf({ networks, secrets, clock, log }: Runtime): Adapter[] {
-  const { email, others = [] } = networks;
+/** Its libraries take a while and much memory: they are loaded only where mail is served. */
+async function emailAdapter({ networks: { email }, secrets, clock, log }: Runtime): Promise<EmailAdapter | null> {
+  if (!email) return null;
+  const { EmailAdapter } = await import('./adapters/email/adapter.js');
   const secret = deriveKey(secrets.rootSecret, 'email');
-  return [
-    ...(email ? [new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns })] : []),
-    ...others.map(({ adapter }) => adapter),
-  ];
+  return new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns });
 }
 
 /** Also of networks that are switched off here: their names go on standing for the same people. */
@@ -104,8 +115,10 @@ export class AppModule {
         DeliveryModule,
         SocketModule,
         TrafficModule,
+        NotificationsModule,
         NetworksModule.forRoot(runtime),
         GatewayModule,
+        LinksModule,
       ],
     };
   }

@@ -86,6 +86,12 @@ describe('a sandbox that runs', () => {
     expect(printed(/^ +curl -s (http.*)$/m)).toBe(sandbox.file.capturedMail.url);
   });
 
+  it('is in good health, by the doctor', async () => {
+    const { code, stdout } = await runOperator(['doctor', '--sandbox', dataDir, '--strict']);
+    expect(stdout).not.toMatch(/warning|ERROR/);
+    expect(code).toBe(0);
+  });
+
   it('carries a message from Alice to Bob, who reads it once', async () => {
     await operate('send', 'alice.eth', 'bob.eth', 'from Alice');
     const messages = JSON.parse(await operate('inbox', 'bob.eth', '--ack', '--json')) as ReceivedMessage[];

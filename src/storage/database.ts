@@ -1,6 +1,6 @@
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Client, escapeIdentifier, type Pool, type PoolClient, type QueryResultRow } from 'pg';
-import { sqlState, StorageUnavailableError, storageError } from './errors.js';
+import { isSilence, LOCK_NOT_AVAILABLE, sqlState, StorageUnavailableError, storageError } from './errors.js';
 import { migrations } from './migrations/index.js';
 
 export interface DatabaseOptions {
@@ -13,6 +13,12 @@ export interface DatabaseOptions {
   /** Everything lives in it; channel and lock names carry it. */
   readonly schema: string;
   readonly poolSize: number;
+  /** How long a caller waits for a connection, be it a new one or one that others use. */
+  readonly connectSeconds: number;
+  /** How long a statement may take, and a transaction may pause between two. */
+  readonly statementSeconds: number;
+  /** How long a start waits for others: another one that changes the tables, whoever uses those. */
+  readonly lockSeconds: number;
   readonly ssl?: boolean;
 }
 
@@ -28,36 +34,21 @@ export interface Tx extends Queryable {
   afterCommit(work: (db: Queryable) => void): void;
 }
 
-const STATEMENT_TIMEOUT_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 10_000;
+/** The server gives up first and says so; a connection that stays silent even then is dead. */
+const SILENCE_MS = 5_000;
+/** A peer that has vanished is noticed although nothing is asked of it. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 
 /** Connections, transactions and migrations. TypeORM holds the pool; statements are SQL by their table's owner. */
 export class Database implements Queryable {
   readonly #source: DataSource;
 
   constructor(readonly options: DatabaseOptions) {
-    this.#source = new DataSource({
-      type: 'postgres',
-      host: options.host,
-      port: options.port,
-      username: options.user,
-      password: options.password,
-      database: options.database,
-      schema: options.schema,
-      ssl: options.ssl ?? false,
+    const statementMs = options.statementSeconds * 1_000;
+    this.#source = this.#newSource({
       poolSize: options.poolSize,
-      applicationName: 'dm3-gateway',
-      installExtensions: false,
-      migrations,
-      migrationsTransactionMode: 'each',
-      extra: {
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        options: [
-          `-c search_path=${options.schema}`,
-          `-c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
-          `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
-        ].join(' '),
-      },
+      serverOptions: { statement_timeout: statementMs, idle_in_transaction_session_timeout: statementMs },
+      extra: { query_timeout: statementMs + SILENCE_MS },
     });
   }
 
@@ -70,7 +61,7 @@ export class Database implements Queryable {
     await this.#connect();
     await guarded(async () => {
       await this.#pool().query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(this.schema)}`);
-      await this.withLock('migrate', () => this.#source.runMigrations());
+      await this.withLock('migrate', () => this.#migrate((source) => source.runMigrations()));
     });
   }
 
@@ -80,7 +71,7 @@ export class Database implements Queryable {
 
   /** Undoes the newest migration: for the migrations' own tests and for an operator who must go back a version. */
   async undoLastMigration(): Promise<void> {
-    await this.#source.undoLastMigration();
+    await this.#migrate((source) => source.undoLastMigration());
   }
 
   async query<Row extends QueryResultRow>(sql: string, params: readonly unknown[] = [], name?: string): Promise<Row[]> {
@@ -98,7 +89,7 @@ export class Database implements Queryable {
 
   /** A connection of its own for LISTEN or for an advisory lock; the caller ends it. */
   async dedicatedClient(): Promise<Client> {
-    const { host, port, user, password, database, ssl } = this.options;
+    const { host, port, user, password, database, ssl, connectSeconds } = this.options;
     const client = new Client({
       host,
       port,
@@ -107,20 +98,82 @@ export class Database implements Queryable {
       database,
       ssl: ssl ?? false,
       application_name: 'dm3-gateway',
+      connectionTimeoutMillis: connectSeconds * 1_000,
+      ...KEEP_ALIVE,
     });
     await guarded(() => client.connect());
     return client;
   }
 
-  /** Holds a cluster-wide lock, named within this schema, while `work` runs. */
+  /**
+   * Holds a cluster-wide lock, named within this schema, while `work` runs.
+   * @throws StorageUnavailableError if somebody else holds it for longer than `lockSeconds`
+   */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
     const client = await this.dedicatedClient();
+    client.on('error', () => {}); // whoever asks next hears of it
     try {
-      await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`${this.schema}/${name}`]);
+      await this.#lock(client, `${this.schema}/${name}`);
       return await work();
     } finally {
       await client.end();
     }
+  }
+
+  async #lock(client: Client, name: string): Promise<void> {
+    const { lockSeconds } = this.options;
+    await client.query(`SET lock_timeout = '${lockSeconds}s'`);
+    try {
+      await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [name]);
+    } catch (cause) {
+      if (sqlState(cause) !== LOCK_NOT_AVAILABLE) throw storageError(cause);
+      const message = `Another process has held the lock ${name} of the database for ${lockSeconds} s: start again when it is done.`;
+      throw new StorageUnavailableError({ message, cause });
+    }
+  }
+
+  /**
+   * On a connection of their own: building an index may take longer than a statement may. What they wait for, and have
+   * all others wait for behind them, is bounded instead: a backup under way keeps hold of every table.
+   */
+  async #migrate(work: (source: DataSource) => Promise<unknown>): Promise<void> {
+    const source = this.#newSource({ poolSize: 1, serverOptions: { lock_timeout: this.options.lockSeconds * 1_000 } });
+    await source.initialize();
+    try {
+      await work(source);
+    } catch (cause) {
+      if (sqlState(cause) !== LOCK_NOT_AVAILABLE) throw cause;
+      const message = `The tables of schema ${this.schema} were in use for ${this.options.lockSeconds} s and were not changed: start again when the backup, or whatever else reads them, is done.`;
+      throw new StorageUnavailableError({ message, cause });
+    } finally {
+      await source.destroy();
+    }
+  }
+
+  #newSource({ serverOptions, extra, poolSize }: SourceOptions): DataSource {
+    const { host, port, user, password, database, schema, ssl, connectSeconds } = this.options;
+    const settings = Object.entries({ search_path: schema, ...serverOptions });
+    return new DataSource({
+      type: 'postgres',
+      host,
+      port,
+      username: user,
+      password,
+      database,
+      schema,
+      ssl: ssl ?? false,
+      poolSize,
+      applicationName: 'dm3-gateway',
+      installExtensions: false,
+      migrations,
+      migrationsTransactionMode: 'each',
+      extra: {
+        connectionTimeoutMillis: connectSeconds * 1_000,
+        options: settings.map(([name, value]) => `-c ${name}=${value}`).join(' '),
+        ...KEEP_ALIVE,
+        ...extra,
+      },
+    } satisfies DataSourceOptions);
   }
 
   /** Whoever starts the process reads this error and can act on its cause. */
@@ -142,6 +195,14 @@ export class Database implements Queryable {
   }
 }
 
+interface SourceOptions {
+  readonly poolSize: number;
+  /** Settings of its sessions on the server; times in milliseconds. */
+  readonly serverOptions: Readonly<Record<string, number>>;
+  /** For the driver. */
+  readonly extra?: object;
+}
+
 async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T>, db: Queryable): Promise<T> {
   const committed: ((db: Queryable) => void)[] = [];
   const tx: Tx = {
@@ -159,7 +220,8 @@ async function runTransaction<T>(client: PoolClient, work: (tx: Tx) => Promise<T
     for (const follow of committed) follow(db);
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+    if (isSilence(error)) broken ??= error;
+    else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
     throw error;
   } finally {
     if (!broken) client.off('error', onLost); // a broken one may report its end late

@@ -31,9 +31,19 @@ export class StorageKeyMissingError extends GatewayError {
 const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014)/;
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
+/** SQLSTATE of a lock that was not to be had in time. */
+export const LOCK_NOT_AVAILABLE = '55P03';
+
 /** What pg and its pool say without a code. */
-const LOST =
-  /Connection terminated|is not queryable|timeout exceeded when trying to connect|Cannot use a pool after calling end/;
+const SILENCE = 'Query read timeout';
+const LOST = new RegExp(
+  `Connection terminated|is not queryable|timeout exceeded when trying to connect|timeout expired|${SILENCE}|Cannot use a pool after calling end`,
+);
+
+/** Whether the server did not answer at all: the connection still waits for it, and is good for nothing else. */
+export function isSilence(error: unknown): error is Error {
+  return error instanceof Error && error.message === SILENCE;
+}
 
 /** Turns what pg and TypeORM throw into a named error; a fault of ours (bad SQL, broken constraint) stays as it is. */
 export function storageError(error: unknown): unknown {

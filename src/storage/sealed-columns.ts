@@ -23,6 +23,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   byId('message', 'sealed_frozen'),
   byId('message_map', 'sealed_ids'),
   byId('notification_channel', 'sealed_recipient'),
+  byId('profile_link', 'sealed_link'),
 ];
 
 function byId(table: string, column: string): SealedColumn {

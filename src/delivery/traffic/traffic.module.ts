@@ -17,6 +17,7 @@ import { Traffic } from './traffic.js';
       log: EVENT_LOG,
     }),
   ],
+  exports: [Traffic],
 })
 export class TrafficModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(

@@ -9,6 +9,7 @@ export interface DeliveryServiceProperties {
   readonly messageTTL: number;
   /** Largest stringified envelope, bytes. */
   readonly sizeLimit: number;
+  /** How it tells accounts that messages wait: objects with `type` and `config`. */
   readonly notificationChannel: readonly unknown[];
   readonly metricsCollectionIntervalInSeconds: number;
   readonly metricsRetentionDurationInSeconds: number;
@@ -43,9 +44,7 @@ export function parseDeliveryServiceProperties(value: unknown): DeliveryServiceP
   return { ...DEFAULTS, ...wire };
 }
 
-/** The result of `dm3_getDeliveryServiceProperties`: a JSON string. Notification settings are nobody's business. */
-export function deliveryServicePropertiesResult(
-  properties: Omit<DeliveryServiceProperties, 'notificationChannel'>,
-): string {
-  return stringify({ ...properties, notificationChannel: [] });
+/** The result of `dm3_getDeliveryServiceProperties`: a JSON string. */
+export function deliveryServicePropertiesResult(properties: DeliveryServiceProperties): string {
+  return stringify(properties);
 }

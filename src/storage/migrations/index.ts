@@ -9,6 +9,7 @@ import { DeliveryStates1790000500000 } from './1790000500000-delivery-states.js'
 import { Notifications1790000600000 } from './1790000600000-notifications.js';
 import { GhostKeyRotation1790000700000 } from './1790000700000-ghost-key-rotation.js';
 import { Subdomains1790000800000 } from './1790000800000-subdomains.js';
+import { LinkedProfiles1790000900000 } from './1790000900000-linked-profiles.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   Notifications1790000600000,
   GhostKeyRotation1790000700000,
   Subdomains1790000800000,
+  LinkedProfiles1790000900000,
 ];
