@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AbiCoder, Contract, Interface, verifyMessage } from 'ethers';
 import type { ForeignAddress } from '../src/common/ids.js';
+import { matrixCodec } from '../src/naming/alias/matrix.js';
+import { xmtpCodec } from '../src/naming/alias/xmtp.js';
 import { GhostKeys } from '../src/gateway/ghosts/ghost-keys.js';
 import { ccipUrl, checkResolver } from '../src/naming/ccip-read/resolver-check.js';
 import { readResolverState } from '../src/naming/ccip-read/resolver-state.js';
 import { ccipSigners } from '../src/naming/ccip-read/signer-keys.js';
 import { setSigner, setUrls } from '../src/naming/contracts/deploy.js';
 import { dnsEncode, namehash } from '../src/naming/dns-name.js';
+import { FakeNetwork } from './contract/fake-network.js';
 import { RealClient } from './support/dm3-lib.js';
 import { openEnsClients } from './support/ens-clients.js';
 import { ROOT, SERVICE, TestGateway } from './support/test-gateway.js';
@@ -31,6 +34,11 @@ let resolver: Contract;
 
 beforeAll(async () => {
   gateway = await TestGateway.create({
+    // Networks whose adapters do not matter here: only their names do.
+    adapters: [
+      { adapter: new FakeNetwork('matrix'), codec: matrixCodec },
+      { adapter: new FakeNetwork('xmtp'), codec: xmtpCodec },
+    ],
     ccipRead: { signerVersion: SIGNER_VERSION, requestsPerMinute: LOOKUPS_A_MINUTE },
   });
   const { rpcUrls, chainId } = gateway.running.runtime.settings.ens;
@@ -71,6 +79,11 @@ describe.each(['ethers 5', 'ethers 6'] as const)('for %s', (client) => {
   it.each([
     ['carol@example.com', CAROL],
     ['a.b+t_1@x.org', `a.b._p.t._u.1._at.x.org.email.${ROOT}`],
+    ['@alice:hs.org', `alice._at.hs.org.matrix.${ROOT}`],
+    ['!OGEhHVWSdvArJzumhm:hs.org', `_roomid._xj5duk2cikzlvgzdwifzeu6tvnvug2otiomxg64th.matrix.${ROOT}`],
+    ['#dev:hs.org', `_room.dev._at.hs.org.matrix.${ROOT}`],
+    ['an XMTP address', `0x${'ab'.repeat(20)}.xmtp.${ROOT}`],
+    ['an XMTP inbox', `_inbox.zxg43tonzxg43tonzxg43tonzxg43tonzxg43tonzxg43tonzxgq.xmtp.${ROOT}`],
     ['"odd local part"@example.com', `_xn5sgiidmn5rwc3baobqxe5a._at.example.com.email.${ROOT}`],
   ])('the name of %s leads to an address, and to a profile which that address signed', async (_, name) => {
     const [address, record] = [await reader().address(name), await reader().text(name, PROFILE)];
