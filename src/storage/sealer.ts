@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { CryptoProvider, RandomBytes } from '../protocol/crypto/provider.js';
+import { withUtf8 } from '../protocol/encoding/utf8.js';
 import { SealBrokenError, StorageKeyMissingError } from './errors.js';
 
 /** Which row and column a sealed value belongs to: bytes moved to another place do not open. */
@@ -71,8 +72,9 @@ export class Sealer {
 
   seal(place: SealPlace, plain: Uint8Array): Buffer {
     const nonce = this.random(NONCE_BYTES);
-    const sealed = this.crypto.xchachaSeal(this.#active.key, nonce, plain, associatedData(place));
-    return Buffer.concat([Uint8Array.of(VERSION, this.#active.id), nonce, sealed]);
+    const head = Buffer.concat([Uint8Array.of(VERSION, this.#active.id), nonce]);
+    const sealed = this.crypto.xchachaSeal(this.#active.key, nonce, plain, associatedData(place), head);
+    return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   }
 
   /** @throws SealBrokenError; StorageKeyMissingError (retry) */
@@ -87,7 +89,7 @@ export class Sealer {
   }
 
   sealJson(place: SealPlace, value: unknown): Buffer {
-    return this.seal(place, Buffer.from(JSON.stringify(value)));
+    return withUtf8(JSON.stringify(value), (plain) => this.seal(place, plain));
   }
 
   /** @throws SealBrokenError; StorageKeyMissingError (retry) */

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { errorCode } from '../../common/errors.js';
 import type { EthAddress } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
@@ -18,6 +19,11 @@ export interface Arrival {
   readonly account: string;
 }
 
+/** Under load, what comes within so long shares a signal; a single message is told of at once. */
+const PAUSE_MS = 5;
+/** Of accounts that get mail again and again. */
+const KNOWN_KEYS = 10_000;
+
 /** A notification holds less than 8000 bytes (PostgreSQL, NOTIFY); an arrival takes 80. */
 const ARRIVALS_PER_SIGNAL = 90;
 
@@ -30,6 +36,7 @@ export class ArrivalChannel {
   readonly #name: string;
   readonly #waiting: Arrival[] = [];
   #sending: Promise<void> | undefined;
+  readonly #keys = new Map<EthAddress, string>();
 
   constructor(private readonly parts: Parts) {
     this.#name = `mailbox/${parts.db.schema}`;
@@ -37,7 +44,12 @@ export class ArrivalChannel {
 
   /** Stands for an account on the channel, which anybody with access to the database can hear. */
   accountKey(address: EthAddress): string {
-    return this.parts.sealer.keyedHash('mailbox arrival', address).toString('base64url');
+    const known = this.#keys.get(address);
+    if (known !== undefined) return known;
+    const key = this.parts.sealer.keyedHash('mailbox arrival', address).toString('base64url');
+    if (this.#keys.size >= KNOWN_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
+    this.#keys.set(address, key);
+    return key;
   }
 
   /** In the order of the calls; nobody waits for it. What arrives while a signal is under way goes with the next. */
@@ -61,7 +73,10 @@ export class ArrivalChannel {
   }
 
   async #send(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#signal(this.#waiting.splice(0, ARRIVALS_PER_SIGNAL));
+    while (this.#waiting.length > 0) {
+      await this.#signal(this.#waiting.splice(0, ARRIVALS_PER_SIGNAL));
+      if (this.#waiting.length < ARRIVALS_PER_SIGNAL) await setTimeout(PAUSE_MS);
+    }
     this.#sending = undefined;
   }
 

@@ -1,6 +1,6 @@
 import type { EthAddress } from '../../common/ids.js';
 import { fromHex, toHex } from '../encoding/hex.js';
-import { toUtf8 } from '../encoding/utf8.js';
+import { toUtf8, utf8Length, withUtf8 } from '../encoding/utf8.js';
 import type { CryptoProvider, RawKeyPair } from './provider.js';
 
 /** All keys of one dm3 profile. */
@@ -46,9 +46,8 @@ export function seedFromSignature(crypto: CryptoProvider, signatureHex: string):
 
 /** The 32-byte digest wallets sign for `personal_sign` (EIP-191, version 0x45). */
 export function hashPersonalMessage(crypto: CryptoProvider, text: string): Uint8Array {
-  const message = toUtf8(text);
-  const prefix = toUtf8(`\u0019Ethereum Signed Message:\n${message.length}`);
-  return crypto.keccak256(Buffer.concat([prefix, message]));
+  const signed = `\u0019Ethereum Signed Message:\n${utf8Length(text)}${text}`;
+  return withUtf8(signed, (bytes) => crypto.keccak256(bytes));
 }
 
 /** @returns `0x` and 130 lower-case digits. */

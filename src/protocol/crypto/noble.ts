@@ -53,8 +53,8 @@ export function createNobleProvider(): CryptoProvider {
 
     chachaSeal: (key, nonce12, plaintext) => chacha20poly1305(key, nonce12).encrypt(plaintext),
     chachaOpen: (key, nonce12, sealed) => opened(() => chacha20poly1305(key, nonce12).decrypt(sealed)),
-    xchachaSeal: (key, nonce24, plaintext, associatedData) =>
-      xchacha20poly1305(key, nonce24, associatedData).encrypt(plaintext),
+    xchachaSeal: (key, nonce24, plaintext, associatedData, head) =>
+      concatBytes(head, xchacha20poly1305(key, nonce24, associatedData).encrypt(plaintext)),
     xchachaOpen: (key, nonce24, sealed, associatedData) =>
       opened(() => xchacha20poly1305(key, nonce24, associatedData).decrypt(sealed)),
 

@@ -50,6 +50,8 @@ function flipped(bytes: Uint8Array, index: number): Uint8Array {
   return copy;
 }
 
+const NO_HEAD = new Uint8Array(0);
+
 describe.each([noble, sodium])('$name', (crypto) => {
   it('hashes the known texts', () => {
     expect(toHex(crypto.sha256(toUtf8('abc')))).toBe(
@@ -88,14 +90,16 @@ describe.each([noble, sodium])('$name', (crypto) => {
     const nonce = Uint8Array.from({ length: 24 }, (_, index) => 0x40 + index);
     const text =
       "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
-    const sealed = crypto.xchachaSeal(key, nonce, toUtf8(text), fromHex('0x50515253c0c1c2c3c4c5c6c7'));
+    const sealed = crypto.xchachaSeal(key, nonce, toUtf8(text), fromHex('0x50515253c0c1c2c3c4c5c6c7'), NO_HEAD);
     expect(toHex(sealed).slice(0, 34)).toBe('0xbd6d179d3e83d43b9576579493c0e939');
     expect(toHex(sealed.subarray(-16))).toBe('0xc0875924c1c7987947deafd8780acf49');
   });
 
   it('opens what it sealed, and nothing that was touched', () => {
     const [key, nonce, plaintext, bound] = [randomBytes(32), randomBytes(24), randomBytes(20), randomBytes(5)];
-    const sealed = crypto.xchachaSeal(key, nonce, plaintext, bound);
+    const sealed = crypto.xchachaSeal(key, nonce, plaintext, bound, NO_HEAD);
+    const headed = crypto.xchachaSeal(key, nonce, plaintext, bound, Uint8Array.of(7, 8));
+    expect(toHex(headed)).toBe(`0x0708${toHex(sealed).slice(2)}`);
     expect(toHex(crypto.xchachaOpen(key, nonce, sealed, bound))).toBe(toHex(plaintext));
     for (let index = 0; index < sealed.length; index++) {
       expect(() => crypto.xchachaOpen(key, nonce, flipped(sealed, index), bound)).toThrow(DecryptionError);
@@ -146,7 +150,7 @@ describe('both providers', () => {
             crypto.keccak256(data),
             key,
             crypto.chachaSeal(key, nonce.subarray(0, 12), data),
-            crypto.xchachaSeal(key, nonce, data, b),
+            crypto.xchachaSeal(key, nonce, data, b, NO_HEAD),
             crypto.sign(signing.privateKey, data),
           ].map(toHex);
         });

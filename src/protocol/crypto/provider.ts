@@ -36,8 +36,18 @@ export interface CryptoProvider {
   /** @throws DecryptionError */
   chachaOpen(key: Uint8Array, nonce12: Uint8Array, sealed: Uint8Array): Uint8Array;
 
-  /** XChaCha20-Poly1305, for what we keep ourselves: its nonce is long enough to be random. */
-  xchachaSeal(key: Uint8Array, nonce24: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): Uint8Array;
+  /**
+   * XChaCha20-Poly1305, for what we keep ourselves: its nonce is long enough to be random.
+   * @param head in the clear, to stand before the ciphertext: large values are not copied once more for it
+   * @returns head ‖ ciphertext ‖ 16-byte tag
+   */
+  xchachaSeal(
+    key: Uint8Array,
+    nonce24: Uint8Array,
+    plaintext: Uint8Array,
+    associatedData: Uint8Array,
+    head: Uint8Array,
+  ): Uint8Array;
   /** @throws DecryptionError */
   xchachaOpen(key: Uint8Array, nonce24: Uint8Array, sealed: Uint8Array, associatedData: Uint8Array): Uint8Array;
 

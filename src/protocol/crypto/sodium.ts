@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { createKeccak } from 'hash-wasm';
 import sodium from 'sodium-native';
 import { DecryptionError, InvalidKeyError } from './errors.js';
@@ -11,11 +12,8 @@ const SIGNATURE_BYTES = 64;
 const primitives = {
   name: 'sodium',
 
-  sha256(data) {
-    const hash = new Uint8Array(32);
-    sodium.crypto_hash_sha256(hash, data);
-    return hash;
-  },
+  /** By OpenSSL, which uses the processor's instructions for it. */
+  sha256: (data) => hash('sha256', data, 'buffer'),
 
   encryptionKeyPairFromSeed(seed) {
     const pair = { publicKey: new Uint8Array(KEY_BYTES), privateKey: new Uint8Array(KEY_BYTES) };
@@ -51,10 +49,12 @@ const primitives = {
       sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, sealed, null, nonce12, key);
     }),
 
-  xchachaSeal(key, nonce24, plaintext, associatedData) {
-    const sealed = Buffer.allocUnsafe(plaintext.length + TAG_BYTES);
+  xchachaSeal(key, nonce24, plaintext, associatedData, head) {
+    const all = Buffer.allocUnsafe(head.length + plaintext.length + TAG_BYTES);
+    all.set(head);
+    const sealed = all.subarray(head.length);
     sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plaintext, associatedData, null, nonce24, key);
-    return sealed;
+    return all;
   },
 
   xchachaOpen: (key, nonce24, sealed, associatedData) =>

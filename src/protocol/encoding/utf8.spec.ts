@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { MalformedEncodingError } from './errors.js';
-import { fromUtf8, toUtf8, utf8Length } from './utf8.js';
+import { fromUtf8, toUtf8, utf8Length, withUtf8 } from './utf8.js';
 
 describe('UTF-8', () => {
   it('round-trips any text', () => {
@@ -11,6 +11,28 @@ describe('UTF-8', () => {
         expect(utf8Length(text)).toBe(toUtf8(text).length);
       }),
     );
+  });
+
+  it('lends the bytes of any text, and of one within another', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (outer, inner) => {
+        const seen = withUtf8(outer, (bytes) => {
+          const lent = withUtf8(inner, (others) => fromUtf8(others));
+          return [fromUtf8(bytes), lent];
+        });
+        expect(seen).toEqual([outer, inner].map((text) => fromUtf8(toUtf8(text))));
+      }),
+    );
+    const long = 'ü'.repeat(100_000);
+    expect(withUtf8(long, fromUtf8)).toBe(long);
+  });
+
+  it('lends again after a failure', () => {
+    const fail = (): never => {
+      throw new Error('no');
+    };
+    expect(() => withUtf8('a', fail)).toThrow('no');
+    expect(withUtf8('b', fromUtf8)).toBe('b');
   });
 
   it('keeps a byte order mark', () => {

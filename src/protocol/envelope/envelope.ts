@@ -3,8 +3,7 @@ import type { Hash } from '../../common/ids.js';
 import { base64Length } from '../encoding/base64.js';
 import { parseHash } from '../encoding/hex.js';
 import { parseShape } from '../encoding/json.js';
-import { sha256Text, stringify } from '../encoding/stringify.js';
-import { utf8Length } from '../encoding/utf8.js';
+import { sha256Text, stringifiedLength, stringify } from '../encoding/stringify.js';
 import { decryptText, encryptText, payloadLength } from '../crypto/payload.js';
 import { PADDING_BLOCK } from '../crypto/padding.js';
 import type { CryptoProvider, RandomBytes, RawKeyPair } from '../crypto/provider.js';
@@ -81,7 +80,7 @@ export function parseEnvelope(input: unknown): Envelope {
 
 /** Bytes of the stringified envelope: what a delivery service compares with its `sizeLimit`. */
 export function envelopeSize(envelope: Envelope): number {
-  return utf8Length(stringify(envelope));
+  return stringifiedLength(envelope);
 }
 
 // Quotes of a payload are escaped when it becomes a member of the envelope: two for each of its three members' names

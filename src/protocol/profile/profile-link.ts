@@ -3,6 +3,11 @@ import { recoverPersonalSigner } from '../crypto/keys.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { verifyText } from '../crypto/signature.js';
 
+/** ENS text record of the linked profile: its `SignedProfileLink`, as a JSON data URI. */
+export const PROFILE_LINK_RECORD = 'network.dm3.profileLink';
+/** ENS text record of the linked profile: the name it is linked with, which resolves to the address in an `EthAddressLink`. */
+export const LINKED_NAME_RECORD = 'network.dm3.linkedName';
+
 /** Ties a scoped profile to a main one, or to an Ethereum address (dm3 LPP). */
 export interface ProfileLink {
   readonly type: 'ProfileLink' | 'EthAddressLink';
@@ -37,6 +42,21 @@ export function profileLinkMessage(link: ProfileLink): string {
     `Nonce: ${link.nonce}`,
     `Issued At: ${link.issuedAt}`,
     `Expiration Time: ${link.expirationTime}`,
+  ].join('\n');
+}
+
+/**
+ * The text by which the owner takes a link back. dm3 has none; it names the link's nonce, so that a signature removes
+ * no later link between the same two.
+ */
+export function profileLinkRemovalMessage({ scopeUri, mainId, linkedProfile, nonce }: ProfileLink): string {
+  return [
+    'dm3 Profile Link Removal:',
+    `${scopeUri} wants you to remove the link with your local dm3 profile.`,
+    '',
+    `Main ID: ${mainId}`,
+    `Linked Profile Name: ${linkedProfile}`,
+    `Nonce: ${nonce}`,
   ].join('\n');
 }
 
