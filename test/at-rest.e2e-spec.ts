@@ -40,6 +40,7 @@ const READABLE: Readonly<Record<string, readonly string[]>> = {
   outbox_head: ['id', 'network', 'last_seq', 'next_at', 'lease_until', 'fence'],
   outbox_item: ['head_id', 'seq', 'kind', 'ref', 'created_at', 'expires_at', 'attempts', 'last_code'],
   presence: ['address', 'process', 'expires_at'],
+  profile_link: ['id', 'is_published', 'expires_at'],
   rate_window: ['window_at', 'used'],
   replaced_profile: ['address', 'profile_hash', 'replaced_at'],
   seen: ['ref', 'expires_at'],

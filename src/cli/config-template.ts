@@ -13,6 +13,10 @@ export function configTemplate({ root, mailDomain, url, files }: Values): string
   return `# dm3-gateway. Every setting can also come from the environment:
 # DM3_GATEWAY_HTTP__PORT=8090 sets http.port, DM3_GATEWAY_DATABASE__PASSWORD sets database.password.
 
+# What this process does; "dm3-gateway start --role" says otherwise. See docs/scale.md.
+# roles: all               # or some of [api, worker, email-in]
+# stop: { noticeSeconds: 0, limitSeconds: 10 } # not ready, but at work; then time to finish
+
 # PostgreSQL 15 or later. The schema is made and migrated at start.
 database:
   host: 127.0.0.1          # or the directory of a unix socket
@@ -21,7 +25,10 @@ database:
   # password: from DM3_GATEWAY_DATABASE__PASSWORD
   database: dm3_gateway
   # schema: dm3_gateway
-  # poolSize: 10
+  # poolSize: 10           # connections; one or two more listen
+  # connectSeconds: 10     # how long a request waits for one of them
+  # statementSeconds: 30
+  # lockSeconds: 20        # how long a start waits for another one, or for a backup under way
   # ssl: false
 
 # The delivery service, CCIP-read, health and metrics. Put a TLS proxy before it that passes
@@ -32,7 +39,7 @@ http:
   publicUrl: ${url}
   # trustedProxies: [loopback] # whose X-Forwarded-For is believed; also addresses and ranges
 
-# For you: states of messages, dead letters. Keep it on loopback.
+# For you: states of messages, dead letters, health and metrics. Keep it on loopback.
 admin:
   host: 127.0.0.1
   port: 8081

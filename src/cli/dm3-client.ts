@@ -59,13 +59,7 @@ export class Dm3Client {
     private readonly sandbox: SandboxFile,
     name: string,
   ) {
-    const user = sandbox.users.find((known) => known.name === name.toLowerCase());
-    if (!user) {
-      const known = sandbox.users.map((known) => known.name).join(', ');
-      throw new ClientError({ reason: `The sandbox has no wallet of ${name}; it has those of ${known}.` });
-    }
-    const deliveryService = sandbox.deliveryService.name as EnsName;
-    this.#me = createPerson(crypto, { name: user.name as EnsName, wallet: user.walletPrivateKey, deliveryService });
+    this.#me = sandboxPerson(crypto, sandbox, name);
     const { rpcUrl, chainId } = sandbox;
     const chain = { rpcUrls: [rpcUrl], chainId, timeoutMs: 10_000, allowPrivateFetch: true };
     this.#chain = new ChainReader(chain);
@@ -128,7 +122,7 @@ export class Dm3Client {
 
   /** Resolves once the delivery service has taken it; handing it in again changes nothing. @throws ClientError */
   async submit({ url, envelope }: Letter): Promise<void> {
-    await this.#call(`${url}/rpc`, { json: rpcRequest('dm3_submitMessage', [JSON.stringify(envelope)], 1) });
+    await callService(`${url}/rpc`, { json: rpcRequest('dm3_submitMessage', [JSON.stringify(envelope)], 1) });
   }
 
   close(): void {
@@ -167,22 +161,37 @@ export class Dm3Client {
   }
 
   #get(path: string, token?: string): Promise<unknown> {
-    return this.#call(`${this.sandbox.deliveryService.url}/${path}`, { token });
+    return callService(`${this.sandbox.deliveryService.url}/${path}`, { token });
   }
 
   #post(path: string, json: unknown, token?: string): Promise<unknown> {
-    return this.#call(`${this.sandbox.deliveryService.url}/${path}`, { json, token });
+    return callService(`${this.sandbox.deliveryService.url}/${path}`, { json, token });
   }
+}
 
-  async #call(url: string, { json, token }: { json?: unknown; token?: string }): Promise<unknown> {
-    const response = await fetch(url, {
-      method: json === undefined ? 'GET' : 'POST',
-      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-      body: json === undefined ? undefined : JSON.stringify(json),
-    });
-    const text = await response.text();
-    if (!response.ok)
-      throw new ClientError({ reason: errorOf(text)?.message ?? `The delivery service answered ${response.status}.` });
-    return text === '' ? null : JSON.parse(text);
+/** Somebody of a sandbox, with all keys. @throws ClientError */
+export function sandboxPerson(crypto: CryptoProvider, sandbox: SandboxFile, name: string): Person {
+  const user = sandbox.users.find((known) => known.name === name.toLowerCase());
+  if (!user) {
+    const known = sandbox.users.map((known) => known.name).join(', ');
+    throw new ClientError({ reason: `The sandbox has no wallet of ${name}; it has those of ${known}.` });
   }
+  const deliveryService = sandbox.deliveryService.name as EnsName;
+  return createPerson(crypto, { name: user.name as EnsName, wallet: user.walletPrivateKey, deliveryService });
+}
+
+/** GET, or POST of JSON. @throws ClientError with what the service said */
+export async function callService(
+  url: string,
+  { json, token }: { json?: unknown; token?: string } = {},
+): Promise<unknown> {
+  const response = await fetch(url, {
+    method: json === undefined ? 'GET' : 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: json === undefined ? undefined : JSON.stringify(json),
+  });
+  const text = await response.text();
+  if (!response.ok)
+    throw new ClientError({ reason: errorOf(text)?.message ?? `The delivery service answered ${response.status}.` });
+  return text === '' ? null : JSON.parse(text);
 }

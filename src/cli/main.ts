@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor/doctor.command.js';
 import { inboxCommand } from './inbox.command.js';
 import { initCommand } from './init.command.js';
 import { keysCommand } from './keys.command.js';
+import { linkCommand } from './link.command.js';
 import { nameCommand } from './name.command.js';
 import { sandboxCommand } from './sandbox.command.js';
 import { sendCommand } from './send.command.js';
@@ -28,7 +29,8 @@ const program = new Command('dm3-gateway')
   .addCommand(keysCommand(env))
   .addCommand(contractsCommand())
   .addCommand(inboxCommand())
-  .addCommand(sendCommand());
+  .addCommand(sendCommand())
+  .addCommand(linkCommand());
 for (const command of program.commands) {
   for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
 }

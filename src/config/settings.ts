@@ -28,6 +28,9 @@ const database = z.strictObject({
     .regex(/^[a-z_][a-z0-9_]*$/)
     .default('dm3_gateway'),
   poolSize: z.number().int().min(2).max(200).default(10),
+  connectSeconds: seconds.default(10).describe('How long a request waits for a connection, free or new.'),
+  statementSeconds: seconds.default(30).describe('How long a statement may take.'),
+  lockSeconds: seconds.default(20).describe('How long a start waits for another one, or for whoever uses the tables.'),
   ssl: z.boolean().default(false),
 });
 
@@ -45,6 +48,23 @@ const admin = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Keep it on loopback: whoever reaches it needs only a token.'),
   port: port.default(8081),
 });
+
+const roles = z
+  .union([z.string(), z.array(z.string())])
+  .default('all')
+  .transform((names) => [names].flat())
+  .describe('What this process does: all, or some of api, worker, email-in (docs/scale.md).');
+
+const stop = z
+  .strictObject({
+    noticeSeconds: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe('How long it says that it is not ready, and goes on, before it stops: for load balancers.'),
+    limitSeconds: seconds.default(10).describe('What is under way gets so long; then it goes back to the queue.'),
+  })
+  .prefault({});
 
 const ens = z.strictObject({
   rpcUrls: z
@@ -219,6 +239,8 @@ const secrets = z.strictObject({
 
 /** The core's sections. Every adapter brings its own (`adapters/<network>/config.ts`). */
 export const coreSettings = {
+  roles,
+  stop,
   database,
   http,
   admin: admin.prefault({}),

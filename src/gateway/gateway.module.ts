@@ -36,6 +36,10 @@ import { GhostService } from './ghosts/ghost.service.js';
 import { GhostStore } from './ghosts/ghost.store.js';
 import { KeyHistory } from './ghosts/key-history.js';
 import { profileBelievedSeconds } from './ghosts/key-times.js';
+import { LinkStore } from './links/link.store.js';
+import { LinkedProfiles } from './links/linked-profiles.js';
+import { LinkedRecords } from './links/linked-records.js';
+import { RelayPolicy } from './links/relay-policy.js';
 import { Maintenance } from './maintenance.js';
 import { MessageMapStore } from './messages/message-map.store.js';
 import { MessageStore } from './messages/message.store.js';
@@ -131,6 +135,7 @@ function createWorker(
     }),
     fromParts(GatewayDestination, {
       ghosts: GhostService,
+      links: LinkedProfiles,
       adapters: AdapterRegistry,
       messages: MessageStore,
       queue: MessageQueue,
@@ -154,6 +159,7 @@ function createWorker(
       map: MessageMapStore,
       queue: MessageQueue,
       notices: Notices,
+      relay: RelayPolicy,
       rules: ReceiverRules,
       log: EVENT_LOG,
     }),
@@ -196,6 +202,7 @@ function createWorker(
       outbox: Outbox,
       delivery: DeliveryRetention,
       ghosts: GhostStore,
+      links: LinkStore,
       conversations: ConversationStore,
       map: MessageMapStore,
       messages: MessageStore,
@@ -210,7 +217,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
   constructor(
     private readonly names: NameService,
     private readonly parties: Parties,
-    private readonly ghosts: GhostService,
+    private readonly records: LinkedRecords,
     private readonly destination: GatewayDestination,
     private readonly adapters: AdapterRegistry,
     private readonly port: GatewayPortService,
@@ -223,7 +230,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
   ) {}
 
   onModuleInit(): void {
-    this.names.addSource(this.ghosts);
+    this.names.addSource(this.records);
     this.parties.addDestination(this.destination);
     this.probes.add({ name: 'database', check: async () => ({ up: (await this.db.query('SELECT 1')).length === 1 }) });
     for (const adapter of this.adapters.all()) {

@@ -10,13 +10,17 @@ import { Outbox } from '../outbox/outbox.js';
 import { StorageUnavailableError } from '../storage/errors.js';
 import { ConversationStore } from './conversations/conversation.store.js';
 import { GhostStore } from './ghosts/ghost.store.js';
+import { LinkStore } from './links/link.store.js';
 import { Maintenance } from './maintenance.js';
 import { MessageMapStore } from './messages/message-map.store.js';
 import { MessageStore } from './messages/message.store.js';
 
 /** More than two steps' worth of everything that grows. */
 const MANY = 2_500;
-const TABLES = ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'ghost', 'login_challenge', 'outbox_dead'];
+const TABLES = [
+  ...['seen', 'message_map', 'message', 'conversation', 'mailbox', 'ghost', 'login_challenge', 'outbox_dead'],
+  'profile_link',
+];
 const address = `decode(lpad(to_hex(n), 40, '0'), 'hex')`;
 const key = `decode(lpad(to_hex(n), 8, '0'), 'hex')`;
 const AGES = ['old', 'young'] as const;
@@ -49,6 +53,8 @@ async function fill(age: (typeof AGES)[number]): Promise<void> {
        SELECT ${uuid}, ${address}, '', '', '', 1, 'verified', ${at} FROM ${rows}`,
     `INSERT INTO ghost (address, network, name_key, sealed_foreign_address, created_at)
        SELECT ${address}, 'email', ${key}, '', ${at} FROM ${rows}`,
+    `INSERT INTO profile_link (id, ghost_key, owner_key, sealed_link, expires_at)
+       SELECT ${uuid}, ${key}, '', '', ${at} + interval '1 hour' FROM ${rows}`,
     `INSERT INTO outbox_head (pair_key, network, destination_key) SELECT ${key}, 'email', '' FROM ${rows}`,
     `INSERT INTO outbox_dead (ref, head_id, seq, kind, code, attempts, created_at, expires_at, died_at)
        SELECT ${uuid}, (SELECT max(id) FROM outbox_head), n, 'notice', 'X', 1, ${at}, ${at}, ${at} FROM ${rows}`,
@@ -72,6 +78,7 @@ function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenanc
       trafficSeconds: 864_000,
     }),
     ghosts: new GhostStore(sealer),
+    links: new LinkStore(sealer),
     conversations: new ConversationStore(sealer),
     map: new MessageMapStore(sealer),
     messages: new MessageStore(sealer),
@@ -108,7 +115,7 @@ describe('Maintenance', () => {
     const steps = watchSteps();
     await maintenance(30).run();
     jest.restoreAllMocks();
-    for (const table of ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'outbox_dead']) {
+    for (const table of ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'outbox_dead', 'profile_link']) {
       expect([table, steps.get(table)!.slice(0, 3)]).toEqual([table, [1_000, 1_000, 500]]);
     }
     expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));

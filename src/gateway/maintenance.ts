@@ -7,6 +7,7 @@ import type { Database } from '../storage/database.js';
 import { inSteps } from '../storage/in-steps.js';
 import type { ConversationStore } from './conversations/conversation.store.js';
 import type { GhostStore } from './ghosts/ghost.store.js';
+import type { LinkStore } from './links/link.store.js';
 import type { MessageMapStore } from './messages/message-map.store.js';
 import type { MessageStore } from './messages/message.store.js';
 
@@ -15,6 +16,7 @@ interface Parts {
   readonly outbox: Outbox;
   readonly delivery: DeliveryRetention;
   readonly ghosts: GhostStore;
+  readonly links: LinkStore;
   readonly conversations: ConversationStore;
   readonly map: MessageMapStore;
   readonly messages: MessageStore;
@@ -42,7 +44,7 @@ export class Maintenance {
   }
 
   async run(): Promise<void> {
-    const { db, outbox, delivery, ghosts, conversations, map, messages, retention, log } = this.parts;
+    const { db, outbox, delivery, ghosts, links, conversations, map, messages, retention, log } = this.parts;
     try {
       await inSteps((limit) => purgeSeen(db, limit));
       await inSteps((limit) => map.purge(db, retention.mapDays, limit));
@@ -50,6 +52,7 @@ export class Maintenance {
       await inSteps((limit) => conversations.purge(db, retention.mapDays, limit));
       await inSteps((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
       await inSteps((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
+      await inSteps((limit) => links.purge(db, limit));
       await delivery.purge();
       await ghosts.purge(db, UNUSED_GHOST_DAYS);
     } catch (error) {

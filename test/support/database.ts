@@ -13,7 +13,8 @@ export async function createTestSchema(name = 'test'): Promise<TestSchema> {
   const schema = `${name}_${randomBytes(6).toString('hex')}`;
   await execute(`CREATE SCHEMA ${escapeIdentifier(schema)}`);
   const drop = () => execute(`DROP SCHEMA IF EXISTS ${escapeIdentifier(schema)} CASCADE`);
-  return { options: { ...server(), schema, poolSize: 5 }, drop };
+  const times = { connectSeconds: 10, statementSeconds: 30, lockSeconds: 20 };
+  return { options: { ...server(), schema, poolSize: 5, ...times }, drop };
 }
 
 function server() {

@@ -5,6 +5,7 @@ import { createTransport } from 'nodemailer';
 import { SMTPServer } from 'smtp-server';
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
 import {
+  sendsChallenges,
   sendsNotices,
   type ForeignMessage,
   type GatewayPort,
@@ -30,9 +31,13 @@ const dns: DnsResolver = async (name, rrtype) => {
 describe('EmailAdapter', () => {
   const inbox: { from: string; raw: Buffer }[] = [];
   const received: ForeignMessage[] = [];
+  const lookups: Parameters<GatewayPort['lookup']>[] = [];
   const failures: Parameters<GatewayPort['reportFailure']>[0][] = [];
   const port: GatewayPort = {
-    lookup: async () => ({ ...BOB, sizeLimit: null }),
+    lookup: async (...asked) => {
+      lookups.push(asked);
+      return { ...BOB, sizeLimit: null };
+    },
     receive: async (message) => {
       received.push(message);
       return { status: 'accepted', id: 'an-id' };
@@ -43,7 +48,7 @@ describe('EmailAdapter', () => {
   let adapter: EmailAdapter;
 
   beforeEach(async () => {
-    for (const list of [inbox, received, failures]) list.length = 0;
+    for (const list of [inbox, received, lookups, failures]) list.length = 0;
     alice = new SMTPServer({
       logger: false,
       disableReverseLookup: true,
@@ -125,6 +130,21 @@ describe('EmailAdapter', () => {
     await adapter.send(rendering);
     await adapter.send(rendering);
     expect(inbox[1]!.raw.equals(inbox[0]!.raw)).toBe(true);
+  });
+
+  it('says who is sending before it has the mail', async () => {
+    await write({ envelope: { from: 'Alice@example.com', to: 'bob.eth@mail.test' } });
+    expect(lookups).toEqual([['bob.eth', 'mailto:Alice@example.com']]);
+  });
+
+  it('brings a challenge to a mailbox, but to none of its own', async () => {
+    const challenge = { id: 'ef'.repeat(32), subject: 'Yours?', text: 'Your code is 12345.\n' };
+    expect(sendsChallenges(adapter)).toBe(true);
+    await adapter.sendChallenge({ ...challenge, to: ALICE });
+    expect(inbox).toMatchObject([{ from: '' }]);
+    expect(inbox[0]!.raw.toString()).toMatch(/^To: alice@example\.com\r$[^]*^Subject: Yours\?\r$[^]*code is 12345/m);
+    const own = adapter.sendChallenge({ ...challenge, to: 'mailto:bob.eth@mail.test' as ForeignAddress });
+    await expect(own).rejects.toMatchObject({ code: 'BAD_ADDRESS', retryable: false });
   });
 
   it('marks a sender who cannot be verified and still takes the mail', async () => {

@@ -4,12 +4,15 @@ import type {
   Adapter,
   AdapterHealth,
   Capabilities,
+  ChallengeSender,
   GatewayPort,
   NoticeSender,
+  OutgoingChallenge,
   OutgoingMessage,
   OutgoingNotice,
   Rendering,
 } from '../../gateway/adapter/adapter.js';
+import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { asciiDomain, formatMailbox, isMailto } from './address.js';
 import { checkAuthentication } from './authentication.js';
@@ -39,7 +42,7 @@ export interface EmailAdapterOptions {
 }
 
 /** Mail in over our own SMTP server, mail out to the receiver's. */
-export class EmailAdapter implements Adapter, NoticeSender {
+export class EmailAdapter implements Adapter, NoticeSender, ChallengeSender {
   readonly network = EMAIL;
   private readonly receiver: MailReceiver;
   private readonly sender: MailSender;
@@ -117,6 +120,13 @@ export class EmailAdapter implements Adapter, NoticeSender {
 
   async send(rendering: Rendering): Promise<void> {
     await this.sender.send(decodeMail(rendering.body));
+  }
+
+  async sendChallenge({ to, ...challenge }: OutgoingChallenge): Promise<void> {
+    const mailbox = this.parseMailbox(formatMailbox(to));
+    if (mailbox !== null) return this.sendNotification({ ...challenge, to: mailbox });
+    const reason = 'The address is none, or one of this gateway itself; use the address of your mailbox elsewhere.';
+    throw new DeliveryFailedError({ code: 'BAD_ADDRESS', reason, retryable: false });
   }
 
   /** The mailbox as `sendNotification` takes it; null for what is none, and for ours. */

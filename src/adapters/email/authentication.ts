@@ -43,7 +43,10 @@ export async function checkAuthentication(mail: MailToCheck, options: Authentica
   }
 }
 
-async function runChecks(mail: MailToCheck, { resolver, hostname }: AuthenticationOptions): Promise<AuthenticateResult> {
+async function runChecks(
+  mail: MailToCheck,
+  { resolver, hostname }: AuthenticationOptions,
+): Promise<AuthenticateResult> {
   const { authenticate } = await import('mailauth'); // heavy: not before there is mail
   return authenticate(mail.raw, {
     sender: mail.envelopeFrom,

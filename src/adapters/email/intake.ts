@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { NetworkId, RemoteId } from '../../common/ids.js';
 import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
-import { parseRecipient } from './address.js';
+import { parseMailbox, parseRecipient, toForeign } from './address.js';
 import type { Authentication, MailToCheck } from './authentication.js';
 import type { EmailConfig } from './config.js';
 import { readDeliveryReport } from './delivery-report.js';
@@ -70,7 +70,9 @@ export class MailIntake {
       const reason = 'Delivery reports go to the address in MAIL FROM of the mail they are about; this is not one.';
       throw new MailRefusedError({ code: 'NULL_SENDER', reason });
     }
-    return { kind: 'target', target: await this.options.port.lookup(recipient.receiver), domain };
+    const from = parseMailbox(envelopeFrom);
+    const target = await this.options.port.lookup(recipient.receiver, from === null ? undefined : toForeign(from));
+    return { kind: 'target', target, domain };
   }
 
   /** Largest mail that may still fit into what all of these take, bytes. */

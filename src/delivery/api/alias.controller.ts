@@ -6,6 +6,8 @@ import type { Settings } from '../../config/settings.js';
 import { ALIAS_CODECS, SETTINGS } from '../../config/tokens.js';
 import type { AliasCodec } from '../../naming/alias/codec.js';
 import { AliasTranslator, type Translation } from '../../naming/alias/translator.js';
+import { NameService } from '../../naming/name-service.js';
+import { LINKED_NAME_RECORD } from '../../protocol/profile/profile-link.js';
 import { ClientLimitGuard } from './client-limit.guard.js';
 import { RestErrorFilter } from './errors.js';
 
@@ -26,23 +28,30 @@ export class AliasController {
 
   constructor(
     private readonly translator: AliasTranslator,
+    private readonly nameService: NameService,
     @Inject(ALIAS_CODECS) private readonly codecs: readonly AliasCodec[],
     @Inject(SETTINGS) { names }: Settings,
   ) {
     this.#cacheControl = `public, max-age=${names.aliasCacheSeconds}`;
   }
 
-  /** `served`: somebody of a network that this gateway has nothing to do with has a name all the same. */
+  /**
+   * `served`: somebody of a network that this gateway has nothing to do with has a name all the same. `linkedName`: the
+   * dm3 name of the same person, where there is one (docs/linked-profiles.md).
+   */
   @Get('alias')
   @ApiQuery({ name: 'of', description: 'carol@example.org, @carol:hs.org, an XMTP address, or the name of one' })
   async translate(
     @Query('of') of: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Translation & { served: boolean }> {
+  ): Promise<Translation & { served: boolean; linkedName?: string }> {
     if (typeof of !== 'string' || of === '') throw new NothingAskedError();
     const translation = await this.translator.translate(of);
-    void reply.header('cache-control', this.#cacheControl);
-    const { kind } = translation;
-    return { ...translation, served: kind === 'ens' || this.codecs.some(({ network }) => network === kind) };
+    const { kind, name } = translation;
+    const served = kind === 'ens' || this.codecs.some(({ network }) => network === kind);
+    const linkedName = (await this.nameService.localRecords(name))?.texts[LINKED_NAME_RECORD];
+    // A link that is taken back must not live on in caches.
+    void reply.header('cache-control', linkedName === undefined ? this.#cacheControl : 'no-store');
+    return { ...translation, served, ...(linkedName === undefined ? {} : { linkedName }) };
   }
 }

@@ -50,6 +50,16 @@ export interface OutgoingNotice {
   readonly conversation: AdapterContext;
 }
 
+/** A message of the gateway itself that has somebody prove that he reads what is sent to an address. */
+export interface OutgoingChallenge {
+  /** 64 hex digits; a challenge of the same id is the same challenge. */
+  readonly id: string;
+  readonly to: ForeignAddress;
+  readonly subject: string;
+  /** Plain, lines ending in `\n`; holds a code. */
+  readonly text: string;
+}
+
 /** What goes over the wire, frozen: every retry sends these bytes. Stored sealed. */
 export interface Rendering {
   /** Ids the foreign side will know the message by, main part first. Deterministic. */
@@ -107,15 +117,16 @@ export interface Acceptance {
 export interface GatewayPort {
   /**
    * Who is meant by a name or address as a foreign sender wrote it (`bob.eth`, `0xABC…`, `label.<toplevel>`).
+   * @param from who says to be the sender, where that is known so early; `receive` has the last word
    * @throws NameNotFoundError, ProfileNotFoundError (permanent); NamingUnavailableError (retry); RelayRefusedError for
-   *   alias names of foreign addresses, unless the sender may.
+   *   alias names of foreign addresses, unless the sender is linked with a dm3 name.
    */
-  lookup(receiver: string): Promise<Target>;
+  lookup(receiver: string, from?: ForeignAddress): Promise<Target>;
 
   /**
    * Takes over responsibility: returns only after commit.
-   * @throws MessageTooLargeError with `facts.limitBytes`, SpamRefusedError where no receiver takes it; NamingUnavailableError,
-   *   StorageUnavailableError (retry).
+   * @throws MessageTooLargeError with `facts.limitBytes`, SpamRefusedError where no receiver takes it; RelayRefusedError
+   *   where one is on a foreign network; NamingUnavailableError, StorageUnavailableError (retry).
    */
   receive(message: ForeignMessage): Promise<Acceptance>;
 
@@ -159,4 +170,14 @@ export interface NoticeSender {
 
 export function sendsNotices(adapter: Adapter): adapter is Adapter & NoticeSender {
   return 'renderNotice' in adapter;
+}
+
+/** Networks on which the gateway can write to somebody who has never been written to, on nobody's behalf. */
+export interface ChallengeSender {
+  /** Resolves once the network has taken it. @throws DeliveryFailedError, also for addresses that the gateway itself serves */
+  sendChallenge(challenge: OutgoingChallenge): Promise<void>;
+}
+
+export function sendsChallenges(adapter: Adapter): adapter is Adapter & ChallengeSender {
+  return 'sendChallenge' in adapter;
 }

@@ -31,13 +31,14 @@ export class MessageTooLargeError extends GatewayError {
   }
 }
 
-/** The receiver is a foreign address behind an alias name: we do not relay between foreign networks for strangers. */
+/** The receiver is a foreign address behind an alias name: we do not relay between other networks for strangers. */
 export class RelayRefusedError extends GatewayError {
   constructor() {
     super({
       code: 'RELAY_REFUSED',
       kind: 'forbidden',
-      message: 'This address stands for somebody outside dm3, and this gateway does not relay between other networks.',
+      message:
+        'This address stands for somebody outside dm3, and this gateway does not relay between other networks, but for verified senders who are linked with a dm3 name.',
     });
   }
 }

@@ -150,7 +150,7 @@ export class FromDm3Handler implements ItemHandler {
    */
   async #shownName({ identity, ghost, payload }: Loaded, conversation: Conversation | null): Promise<EnsName> {
     const { names, conversations, db } = this.parts;
-    const { name } = payload.sender;
+    const name = payload.writesAs ?? payload.sender.name;
     const bare = identity as string as EnsName;
     const kept = conversation?.shownName ?? (await conversations.lastShownName(db, { identity, ghost }));
     if (kept && (kept === bare || (await this.#addressOf(kept, name, identity)) === identity)) return kept;
@@ -161,6 +161,10 @@ export class FromDm3Handler implements ItemHandler {
 
   /** The names inside must mean the same two parties as the envelope; spelling is free (names are labels). */
   async #checkParties({ metadata }: Dm3Message, message: Loaded, ghost: Ghost): Promise<void> {
+    const { writesAs } = message.payload;
+    if (writesAs && (await this.parts.names.resolveAddress(writesAs)) !== message.identity) {
+      throw new MessageUnusableError({ reason: 'the dm3 name its sender is linked with has moved' });
+    }
     if ((await this.#addressOf(metadata.from, message.payload.sender.name, message.identity)) !== message.identity) {
       throw new MessageUnusableError({ reason: 'it names another sender than its envelope' });
     }

@@ -6,6 +6,7 @@ import type { Tx } from '../../storage/database.js';
 import { RelayRefusedError } from '../adapter/errors.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { SignedLink } from '../links/link.js';
 import type { MessageStore } from '../messages/message.store.js';
 import { ITEM, type MessageQueue } from '../messages/queue.js';
 import { GatewayDestination } from './gateway-destination.js';
@@ -27,6 +28,8 @@ const remember = jest.fn<GhostService['remember']>(async () => {});
 const add = jest.fn<MessageStore['add']>(async () => true);
 const toForeign = jest.fn<MessageQueue['toForeign']>(async () => {});
 let destination: GatewayDestination;
+/** Of whichever ghost writes. */
+let link: SignedLink | null;
 beforeEach(() => {
   for (const each of [remember, add, toForeign]) each.mockClear();
   const ghosts = {
@@ -36,7 +39,9 @@ beforeEach(() => {
   } as unknown as GhostService;
   const adapters = { of: () => ({ destinationOf: () => 'harbour' }) } as unknown as AdapterRegistry;
   const [messages, queue] = [{ add }, { toForeign }] as unknown as [MessageStore, MessageQueue];
-  destination = new GatewayDestination({ ghosts, adapters, messages, queue });
+  link = null;
+  const links = { recorded: async () => link };
+  destination = new GatewayDestination({ ghosts, links, adapters, messages, queue });
 });
 
 const checked = (sender: EthAddress): CheckedEnvelope => ({
@@ -66,7 +71,15 @@ describe('GatewayDestination', () => {
     expect(remember).toHaveBeenCalledWith(TX, CAROL);
   });
 
-  it('takes nothing from another ghost, whose mail came to a name that was pointed here since', async () => {
+  it('takes what another ghost writes for the dm3 name it is linked with', async () => {
+    link = { main: 'bob.eth', owner: addressOf('b') } as SignedLink;
+    await (await claim()).accept(TX, ID, checked(DORA.address));
+    const payload = expect.objectContaining({ writesAs: 'bob.eth' });
+    expect(add).toHaveBeenCalledWith(TX, expect.objectContaining({ identity: addressOf('b'), payload }));
+    expect(toForeign).toHaveBeenCalledWith(TX, ID, ITEM.fromDm3, expect.objectContaining({ from: addressOf('b') }));
+  });
+
+  it('takes nothing from another ghost that is not linked, whose mail came to a name that was pointed here since', async () => {
     await expect((await claim()).accept(TX, ID, checked(DORA.address))).rejects.toThrow(RelayRefusedError);
     for (const each of [remember, add, toForeign]) expect(each).not.toHaveBeenCalled();
   });

@@ -5,12 +5,15 @@ import type { Tx } from '../../storage/database.js';
 import { RelayRefusedError } from '../adapter/errors.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { SignedLink } from '../links/link.js';
+import type { LinkedProfiles } from '../links/linked-profiles.js';
 import type { MessageStore } from '../messages/message.store.js';
 import { ITEM, type MessageQueue } from '../messages/queue.js';
 import type { FromDm3Payload } from './payload.js';
 
 interface Parts {
   readonly ghosts: GhostService;
+  readonly links: Pick<LinkedProfiles, 'recorded'>;
   readonly adapters: AdapterRegistry;
   readonly messages: MessageStore;
   readonly queue: MessageQueue;
@@ -34,14 +37,25 @@ export class GatewayDestination implements Destination {
   async #accept(tx: Tx, ghost: Ghost, id: MessageId, checked: CheckedEnvelope): Promise<void> {
     const { ghosts, adapters, messages, queue } = this.parts;
     const { network, foreign, address } = ghost;
-    const identity = checked.sender.address;
-    // A name may have been pointed at this ghost after its mail was taken in: still no relay between foreign networks.
-    if (await ghosts.byAddress(identity, tx)) throw new RelayRefusedError();
+    const linked = await this.#linkOf(tx, checked.sender.address);
+    const identity = linked?.owner ?? checked.sender.address;
     const destination = adapters.of(network).destinationOf(foreign);
     await ghosts.remember(tx, ghost);
     const row = { id, direction: 'from-dm3' as const, network, identity, ghost: address, conversation: null };
-    await messages.add(tx, { ...row, payload: payloadOf(checked) });
+    await messages.add(tx, { ...row, payload: { ...payloadOf(checked), writesAs: linked?.main } });
     await queue.toForeign(tx, id, ITEM.fromDm3, { from: identity, to: address, network, destination });
+  }
+
+  /**
+   * Whom a sender is linked with, if it is a ghost: it writes as that dm3 name. Null for everybody of dm3.
+   * @throws RelayRefusedError for other ghosts. A name may have been pointed at one after its mail was taken in.
+   */
+  async #linkOf(tx: Tx, sender: EthAddress): Promise<SignedLink | null> {
+    const { ghosts, links } = this.parts;
+    if (!(await ghosts.byAddress(sender, tx))) return null;
+    const link = await links.recorded(tx, sender); // ENS was asked at the door: nobody waits for it in a transaction
+    if (!link) throw new RelayRefusedError();
+    return link;
   }
 }
 

@@ -7,6 +7,8 @@ export interface FromDm3Payload {
   readonly deliveryInformation: DeliveryInformation;
   readonly encryptedMessageHash: Hash;
   readonly sender: { readonly name: EnsName; readonly signingKey: string };
+  /** The dm3 name that the sender, who wrote from a foreign network, is linked with: he writes as that. */
+  readonly writesAs?: EnsName;
 }
 
 /** Sealed in `message.sealed_frozen`: what the adapter made of it. */

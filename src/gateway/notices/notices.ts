@@ -88,7 +88,7 @@ export class Notices {
       key: message.id,
       ghost,
       identity,
-      receiver: payload.sender.name,
+      receiver: payload.writesAs ?? payload.sender.name,
       reference,
       conversation,
       reason,

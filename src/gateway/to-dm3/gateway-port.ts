@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationId, EnsName, MessageId, NetworkId, RemoteId } from '../../common/ids.js';
+import type { ConversationId, EnsName, ForeignAddress, MessageId, NetworkId, RemoteId } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
 import { InvalidNameError, normaliseName } from '../../naming/ens-name.js';
@@ -15,6 +15,7 @@ import type { Acceptance, ForeignMessage, GatewayPort, Target } from '../adapter
 import { MessageTooLargeError, RelayRefusedError } from '../adapter/errors.js';
 import type { ConversationStore } from '../conversations/conversation.store.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { RelayPolicy } from '../links/relay-policy.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore } from '../messages/message.store.js';
 import { neutralToJson } from '../messages/neutral-json.js';
@@ -36,6 +37,7 @@ interface Parts {
   readonly map: MessageMapStore;
   readonly queue: MessageQueue;
   readonly notices: Notices;
+  readonly relay: RelayPolicy;
   readonly rules: ReceiverRules;
   readonly log: EventLog;
 }
@@ -47,19 +49,21 @@ const RESERVED_BYTES = 400;
 export class GatewayPortService implements GatewayPort {
   constructor(private readonly parts: Parts) {}
 
-  async lookup(receiver: string): Promise<Target> {
-    const { names, ghosts, accounts, forwarding } = this.parts;
+  async lookup(receiver: string, from?: ForeignAddress): Promise<Target> {
+    const { names, ghosts, accounts, forwarding, relay } = this.parts;
     const { name, ...written } = await this.#nameOf(receiver);
-    if (await ghosts.byName(name)) throw new RelayRefusedError();
-    const address = await names.resolveAddress(name);
+    const ghost = await ghosts.byName(name);
+    if (ghost) await relay.checkSender(from);
+    const address = ghost ? ghost.address : await names.resolveAddress(name);
     if (!address) throw new NameNotFoundError({ name });
-    if (await ghosts.byAddress(address)) throw new RelayRefusedError();
+    if (!ghost && (await ghosts.byAddress(address))) throw new RelayRefusedError();
     const { profile } = await accounts.profileOf(name, address);
     return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile) };
   }
 
   async receive(message: ForeignMessage): Promise<Acceptance> {
     const ghost = this.parts.ghosts.ofForeign(message.from);
+    await this.parts.relay.check(message);
     checkSize(message, ghost);
     await this.parts.rules.check(message, ghost);
     const results = await this.parts.db.transaction((tx) => this.#commit(tx, message, ghost));
