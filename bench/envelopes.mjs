@@ -6,9 +6,9 @@ import { messageHash, signMessage } from '../dist/protocol/envelope/message.js';
 
 const MESSAGE_BYTES = 2_048;
 
-/** A genuine envelope with a 2 KB message, unlike every other. */
-export function newEnvelope(crypto, { from, to, serviceKey, dialect = 'messageHash' }) {
-  const text = randomBytes(MESSAGE_BYTES / 2).toString('hex');
+/** A genuine envelope, its message of 2 KB unless said otherwise, unlike every other. */
+export function newEnvelope(crypto, { from, to, serviceKey, dialect = 'messageHash', messageBytes = MESSAGE_BYTES }) {
+  const text = randomBytes(messageBytes / 2).toString('hex');
   const metadata = { to: to.name, from: from.name, timestamp: Date.now(), type: 'NEW' };
   const message = signMessage(crypto, { message: text, metadata, attachments: [] }, from.keys.signing.privateKey);
   const parts = {

@@ -1,11 +1,11 @@
 // The load, in a process of its own: everything is prepared before the clock starts, every item is sent once a target.
 import fs from 'node:fs';
-import { httpClient } from './http-client.mjs';
+import { ccipClient, httpClient } from './http-client.mjs';
 import { serve } from './processes.mjs';
 import { smtpClient } from './smtp-client.mjs';
 import { quantile } from './statistics.mjs';
 
-const CLIENTS = { http: httpClient, smtp: smtpClient };
+const CLIENTS = { ccip: ccipClient, http: httpClient, smtp: smtpClient };
 
 let client;
 let items;

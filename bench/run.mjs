@@ -4,32 +4,37 @@ import { parseArgs } from 'node:util';
 import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
-const HELP = `Usage: npm run bench [-- --quick] [--json] [--only crypto|submit|mail]
+const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto|submit|mail|mailbox|stall|start|ccip]
 
-  --quick   fewer and shorter rounds: half a minute in place of two
+  --quick   fewer and shorter rounds: half of the four minutes
+  --full    fills the database of the section mailbox with a million messages in place of a tenth, in about a minute
   --only    one section:
               crypto  opening, verifying and postmarking an envelope: sodium, noble, the dm3 libraries
               submit  dm3_submitMessage over HTTP against the least that a durable service has to do
               mail    mail over SMTP against a server that only parses it
+              ccip    signed answers to lookups of our names, asked for again and new
+              mailbox reading, acknowledging and submitting with much in the mailbox and in the database
+              stall   how long the event loop stands still for a large envelope
+              start   how long "dm3-gateway start" takes, and its memory
   --json    the figures as JSON on standard output
 
 It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
 `;
 
-const SECTIONS = ['crypto', 'submit', 'mail'];
+const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'stall', 'start'];
 
-const FULL = { rounds: 5, seconds: 3, count: { submit: 1_200, mail: 300 }, cryptoMs: 400 };
-const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100 }, cryptoMs: 100 };
+const FULL = { rounds: 5, seconds: 3, count: { submit: 1_200, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
+const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
 
 async function main() {
-  const { quick, json, only } = readOptions();
+  const { quick, full, json, only } = readOptions();
   await buildIfStale();
   const results = { machine: machine(), quick };
   const report = (section) => {
     results[section.name] = section.figures;
     if (!json) printSection(section);
   };
-  await measure(only ? [only] : SECTIONS, quick ? QUICK : FULL, report);
+  await measure(only ? [only] : SECTIONS, { ...(quick ? QUICK : FULL), full }, report);
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
 }
 
@@ -43,6 +48,12 @@ async function measure(sections, plan, report) {
   try {
     if (served.includes('submit')) report(await (await import('./submit.mjs')).measureSubmit(stage, plan));
     if (served.includes('mail')) report(await (await import('./mail.mjs')).measureMail(stage, plan));
+    if (served.includes('ccip')) report(await (await import('./ccip.mjs')).measureCcip(stage, plan));
+    if (served.includes('mailbox')) {
+      for (const section of await (await import('./mailbox.mjs')).measureMailbox(stage, plan)) report(section);
+    }
+    if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
+    if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));
   } finally {
     await stage.close();
   }
@@ -51,6 +62,7 @@ async function measure(sections, plan, report) {
 function readOptions() {
   const options = {
     quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
     help: { type: 'boolean', default: false },

@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { OwnService } from '../dist/delivery/own-service.js';
+import { ccipSigners } from '../dist/naming/ccip-read/signer-keys.js';
 import { connectDeployer } from '../dist/naming/contracts/deploy.js';
-import { ccipSignerKey } from '../dist/naming/naming.module.js';
 import { createSodiumProvider } from '../dist/protocol/crypto/sodium.js';
-import { fromHex, toHex } from '../dist/protocol/encoding/hex.js';
+import { toHex } from '../dist/protocol/encoding/hex.js';
 import { startPostgres } from '../dist/sandbox/embedded-postgres.js';
 import { startChain } from '../dist/sandbox/local-chain.js';
 import { createPerson, DEPLOYER_KEY } from '../dist/sandbox/people.js';
@@ -65,12 +65,14 @@ async function furnish({ home, keep, start, say }) {
   const settings = settingsOf({ postgres, chain, world, ports });
   const email = { domains: [MAIL_DOMAIN], listen: { host: LOOPBACK, port: ports.smtp } };
   const profiles = receivers.map(({ name, profile }) => ({ name, profile }));
-  const gateway = await start('gateway-process.mjs', { settings, email, secrets, profiles });
+  const setting = { settings, email, secrets, profiles };
+  const gateway = await start('gateway-process.mjs', setting);
   const { publicUrl } = settings.http;
   const serviceKeys = new OwnService(crypto, { rootSecret: secrets.rootSecret, name: SERVICE, publicUrl }).keys;
   return {
     postgres: postgres.connection,
-    gateway: { pid: gateway.pid, ports },
+    gateway: { ...gateway, ports },
+    setting,
     crypto,
     serviceKeys,
     senders,
@@ -86,7 +88,7 @@ function newPeople(crypto, role) {
 
 async function buildEns({ chain, crypto, secrets, people }) {
   const deployer = connectDeployer({ ...chain, privateKey: DEPLOYER_KEY });
-  const ccipSigner = crypto.ethereumAddress(fromHex(ccipSignerKey(secrets.rootSecret)));
+  const ccipSigner = ccipSigners(crypto, secrets.rootSecret, 1).current;
   const ccipUrl = `http://${LOOPBACK}/{sender}/{data}.json`;
   const options = { chain, rootName: ROOT, people, ccipUrl, ccipSigner, topLevelAliases: { email: `email.${ROOT}` } };
   try {
@@ -94,6 +96,22 @@ async function buildEns({ chain, crypto, secrets, people }) {
   } finally {
     deployer.close();
   }
+}
+
+/** What a second gateway starts with: the same world and keys, another schema and ports. */
+export async function elsewhere({ settings, email, ...rest }, schema) {
+  const ports = { http: await freePort(), smtp: await freePort(), admin: await freePort() };
+  const input = {
+    ...rest,
+    settings: {
+      ...settings,
+      database: { ...settings.database, schema },
+      http: { ...settings.http, port: ports.http },
+      admin: { port: ports.admin },
+    },
+    email: { ...email, listen: { ...email.listen, port: ports.smtp } },
+  };
+  return { input, ports };
 }
 
 /** Defaults wherever there is one: what is measured is what an operator gets. */

@@ -28,7 +28,7 @@ export async function measureSubmit(stage, { rounds, seconds, count }) {
 }
 
 /** Bodies of JSON-RPC requests, one a line, each as a JSON string. */
-function requests({ crypto, serviceKeys, senders, receivers }, count) {
+export function requests({ crypto, serviceKeys, senders, receivers }, count) {
   const serviceKey = serviceKeys.encryption.publicKey;
   const lines = Array.from({ length: count }, (_, id) => {
     const [from, to] = [senders[id % senders.length], receivers[Math.floor(id / senders.length) % receivers.length]];
