@@ -10,7 +10,7 @@ import { TestGateway } from './support/test-gateway.js';
 
 /** What whoever holds the database may read; docs/at-rest.md says the same in words. The rest is sealed or hashed. */
 const READABLE: Readonly<Record<string, readonly string[]>> = {
-  account: ['address', 'profile', 'created_at', 'updated_at', 'logged_in', 'notifications', 'permissions'],
+  account: ['address', 'profile', 'created_at', 'updated_at', 'logged_in', 'notifications', 'permissions', 'mailbox'],
   admin_token: ['token_hash', 'scopes', 'created_at'],
   conversation: ['id', 'identity', 'ghost', 'created_at', 'used_at'],
   ghost: ['address', 'network', 'created_at', 'used_at'],

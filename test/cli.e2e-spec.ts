@@ -108,7 +108,9 @@ describe('init', () => {
     });
     expect(stdout).toContain('https://gateway.dao.example/ccip/{sender}/{data}.json');
     expect(stdout).toContain('"url":"https://gateway.dao.example/ds"');
-    expect(stdout).toMatch(/^ {2}gateway\._domainkey\.mail\.dao\.example\. IN TXT "v=DKIM1; k=rsa; p=[\w+/=]+" "[\w+/=]+"$/m);
+    expect(stdout).toMatch(
+      /^ {2}gateway\._domainkey\.mail\.dao\.example\. IN TXT "v=DKIM1; k=rsa; p=[\w+/=]+" "[\w+/=]+"$/m,
+    );
     expect(modes('made/secrets')).toEqual([0o700, 0o600, 0o600, 0o600, 0o600]);
     for (const secret of secretsIn('made')) expect(stdout).not.toContain(secret);
   });

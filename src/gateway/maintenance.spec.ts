@@ -18,7 +18,14 @@ import { MessageStore } from './messages/message.store.js';
 /** More than two steps' worth of everything that grows. */
 const MANY = 2_500;
 const TABLES = [
-  ...['seen', 'message_map', 'message', 'conversation', 'mailbox', 'ghost', 'login_challenge', 'outbox_dead'],
+  'seen',
+  'message_map',
+  'message',
+  'conversation',
+  'mailbox',
+  'ghost',
+  'login_challenge',
+  'outbox_dead',
   'profile_link',
 ];
 const address = `decode(lpad(to_hex(n), 40, '0'), 'hex')`;

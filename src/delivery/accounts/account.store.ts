@@ -29,7 +29,8 @@ export const accountStore = {
 
   /** False if there is an account already: of several who come at once, one opens it. */
   async open(tx: Tx, address: EthAddress, { profile, mailbox }: Holder): Promise<boolean> {
-    const sql = 'INSERT INTO account (address, profile, mailbox) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1';
+    const sql =
+      'INSERT INTO account (address, profile, mailbox) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1';
     return (await tx.query(sql, [addressBytes(address), JSON.stringify(profile), mailbox])).length > 0;
   },
 
