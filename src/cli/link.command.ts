@@ -8,7 +8,7 @@ import type { ProfileLink } from '../protocol/profile/profile-link.js';
 import type { Person } from '../sandbox/people.js';
 import type { SandboxFile } from '../sandbox/sandbox.js';
 import { callService, sandboxPerson } from './dm3-client.js';
-import { DEFAULT_SANDBOX_DIR } from './paths.js';
+import { DEFAULT_SANDBOX_DIR, shown } from './paths.js';
 import { readSandboxFile } from './sandbox-file.js';
 import { moment } from './words.js';
 
@@ -50,7 +50,8 @@ function addCommand(): Command {
       await call(sandbox, '/signature', { id, signature: sign(crypto, person, type, text) });
       console.log(`Signed:\n\n${text.replace(/^/gm, '  ')}\n`);
       console.log(`A code is in the mail to ${address}; read it with\n\n  curl -s ${sandbox.capturedMail.url}\n`);
-      console.log(`and type it in with\n\n  dm3-gateway link confirm ${id} <code>`);
+      const option = options.data === DEFAULT_SANDBOX_DIR ? '' : ` --data ${shown(options.data)}`;
+      console.log(`and type it in with\n\n  ./bin/dm3-gateway link confirm ${id} <code>${option}`);
     });
 }
 
