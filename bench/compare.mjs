@@ -1,7 +1,7 @@
 import { cpuSeconds } from './processes.mjs';
 import { median } from './statistics.mjs';
 
-const WARM_UP = { concurrency: 8, count: 100, seconds: 2 };
+const WARM_UP = { concurrency: 8, count: 1_000, seconds: 3 };
 const FIGURES = ['perSecond', 'p50', 'p99', 'cpuMs'];
 
 export const COLUMNS = {

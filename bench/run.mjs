@@ -23,7 +23,7 @@ It needs no network and no set-up: PostgreSQL, a local chain and all load run on
 
 const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'stall', 'start'];
 
-const FULL = { rounds: 5, seconds: 3, count: { submit: 1_200, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
+const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
 
 async function main() {
