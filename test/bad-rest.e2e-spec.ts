@@ -99,6 +99,14 @@ describe('A REST call', () => {
     },
   );
 
+  it('says what the operator has not switched on', async () => {
+    const claim = { dm3Name: 'x', addressName: 'y', signature: 'z' };
+    const name = await ask(`${gateway.url}/resolver/profile/name`, { body: claim });
+    expectRestError(name, 404, /subdomains\.enabled/);
+    const wish = { address: 'dora@example.org', name: 'bob.eth', type: 'EthAddressLink' };
+    expectRestError(await ask(`${gateway.url}/resolver/links`, { body: wish }), 404, /links\.enabled/);
+  });
+
   it('knows who is unknown', async () => {
     for (const path of ['profile/nobody-at-all.eth', 'auth/nobody-at-all.eth']) {
       expectRestError(await ask(at(path)), 404, /nobody-at-all\.eth/);

@@ -13,10 +13,6 @@ export function configTemplate({ root, mailDomain, url, files }: Values): string
   return `# dm3-gateway. Every setting can also come from the environment:
 # DM3_GATEWAY_HTTP__PORT=8090 sets http.port, DM3_GATEWAY_DATABASE__PASSWORD sets database.password.
 
-# What this process does; "dm3-gateway start --role" says otherwise. See docs/scale.md.
-# roles: all               # or some of [api, worker, email-in]
-# stop: { noticeSeconds: 0, limitSeconds: 10 } # not ready, but at work; then time to finish
-
 # PostgreSQL 15 or later. The schema is made and migrated at start.
 database:
   host: 127.0.0.1          # or the directory of a unix socket
@@ -39,7 +35,7 @@ http:
   publicUrl: ${url}
   # trustedProxies: [loopback] # whose X-Forwarded-For is believed; also addresses and ranges
 
-# For you: states of messages, dead letters, health and metrics. Keep it on loopback.
+# For you: states of messages, dead letters. Keep it on loopback.
 admin:
   host: 127.0.0.1
   port: 8081
@@ -68,6 +64,10 @@ names:
 #   enabled: false         # give out <address>.addr.${root} and <label>.user.${root}
 #   reserved: []           # labels that nobody gets, beside the usual ones
 #   minBalance: "0"        # what an address must hold to claim a label, wei
+
+# links:                   # see docs/linked-profiles.md
+#   enabled: false         # let people prove that an address outside dm3 is theirs
+#   codesPerMinute: 10     # mailed for it, to all people together
 
 ccipRead:
   resolvers:               # your OffchainResolver contract

@@ -79,6 +79,9 @@ async function setupOf(settings: Settings, secrets: Secrets, email: EmailConfig 
   return { transactions, dns: email ? email.domains.flatMap((domain) => dnsSteps(email, domain)) : [] };
 }
 
+/** dm3's contract (dm3 MTP: top-level alias). */
+const MAX_ALIAS_BYTES = 50;
+
 async function resolverTransactions(settings: Settings, { rootSecret }: Secrets): Promise<Transaction[]> {
   const { ens: chain, names, ccipRead, http } = settings;
   const { chainId } = chain;
@@ -121,8 +124,10 @@ function aliasTransactions({ names, ens: chain }: Settings): Transaction[] {
   const contract = names.aliasRegistry as EthAddress | undefined;
   if (contract === undefined) return [];
   const { chainId } = names.aliasRegistryChain ?? chain;
-  return [...SERVED_NETWORKS].map((network) => {
+  return [...SERVED_NETWORKS].flatMap((network) => {
     const alias = `${network}.${names.root}`;
+    if (Buffer.byteLength(alias) > MAX_ALIAS_BYTES) return []; // the contract takes none that long
+
     const title = `Let .${network} stand for .${alias}`;
     return {
       title,

@@ -49,23 +49,6 @@ const admin = z.strictObject({
   port: port.default(8081),
 });
 
-const roles = z
-  .union([z.string(), z.array(z.string())])
-  .default('all')
-  .transform((names) => [names].flat())
-  .describe('What this process does: all, or some of api, worker, email-in (docs/scale.md).');
-
-const stop = z
-  .strictObject({
-    noticeSeconds: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe('How long it says that it is not ready, and goes on, before it stops: for load balancers.'),
-    limitSeconds: seconds.default(10).describe('What is under way gets so long; then it goes back to the queue.'),
-  })
-  .prefault({});
-
 const ens = z.strictObject({
   rpcUrls: z
     .union([rpcUrl, z.array(rpcUrl).min(1)])
@@ -116,6 +99,13 @@ const subdomains = z
       .regex(/^\d+$/, 'must be a whole number of wei')
       .default('0')
       .describe('What an address must hold to claim a label, wei.'),
+  })
+  .prefault({});
+
+const links = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('Let people prove that an address outside dm3 is theirs.'),
+    codesPerMinute: z.number().int().positive().default(10).describe('Codes mailed for it, to all people together.'),
   })
   .prefault({});
 
@@ -239,14 +229,13 @@ const secrets = z.strictObject({
 
 /** The core's sections. Every adapter brings its own (`adapters/<network>/config.ts`). */
 export const coreSettings = {
-  roles,
-  stop,
   database,
   http,
   admin: admin.prefault({}),
   ens,
   names,
   subdomains,
+  links,
   ccipRead,
   deliveryService,
   notifications: notifications.prefault({}),

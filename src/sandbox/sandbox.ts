@@ -191,6 +191,7 @@ function settingsTree(parts: {
     },
     names: { root: ROOT_NAME, aliasRegistry: world.aliasRegistry, aliasCacheSeconds: 5 },
     subdomains: { enabled: true },
+    links: { enabled: true },
     ccipRead: { resolvers: [world.offchainResolver] },
     deliveryService: { name: SERVICE_NAME, signUp: { policy: 'open' } },
     delivery: { retry: { email: { firstSeconds: 2, factor: 2, maxSeconds: 60 } } },

@@ -57,12 +57,20 @@ export class AccountService implements RecordSource {
   }
 
   /**
-   * Takes a profile to publish it under the address name, whatever delivery services it lists. It opens no mailbox.
-   * @throws MalformedProfileError, ProfileUnsignedError, ProfileReplacedError; NamingUnavailableError
+   * Takes a profile to publish it under the address name, whatever delivery services it lists. It opens no mailbox, and
+   * leaves alone whoever has one: anybody may hand in an old profile of theirs, and mail would no longer reach them.
+   * @throws MalformedProfileError, ProfileUnsignedError, SignUpRefusedError, ProfileReplacedError; NamingUnavailableError
    */
   async publishProfile(address: EthAddress, body: unknown): Promise<void> {
     const { signed } = parseUserProfile(body);
     if (!signed || !(await this.parts.owners.isSignedBy(signed, address))) throw new ProfileUnsignedError();
+    const kept = await this.stored(address);
+    if (kept && this.#hashOf(kept).equals(this.#hashOf(signed))) return;
+    if (kept) {
+      throw new SignUpRefusedError({
+        reason: 'The address has a mailbox here: hand its profile in at the delivery service, which publishes it, too.',
+      });
+    }
     await this.#checkPresent(address, signed);
     await this.#save(address, { profile: signed, mailbox: false });
   }

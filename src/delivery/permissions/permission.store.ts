@@ -7,7 +7,7 @@ import type { Permission } from './permission.js';
 export const permissionStore = {
   /** By address; who has no account here is not in it. */
   async find(db: Queryable, addresses: readonly EthAddress[]): Promise<Map<EthAddress, readonly Permission[]>> {
-    const sql = 'SELECT address, permissions FROM account WHERE address = ANY($1)';
+    const sql = 'SELECT address, permissions FROM account WHERE address = ANY($1) AND mailbox';
     const rows = await db.query<{ address: Buffer; permissions: Permission[] }>(sql, [addresses.map(addressBytes)]);
     return new Map(rows.map(({ address, permissions }) => [addressFromBytes(address), permissions]));
   },

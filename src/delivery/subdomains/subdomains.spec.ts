@@ -73,10 +73,13 @@ describe('an address name', () => {
     expect(await world.parties.receiver(person.name)).toMatchObject({ address: person.address });
   });
 
-  it('leaves a mailbox to whoever has one', async () => {
+  it('does not touch the profile of whoever has a mailbox: an old one of theirs could cut it off', async () => {
     const person = await world.person('dora.test', { signUp: true });
-    await names.publish(person.address, ADDRESSES, world.withProfile(person, {}).profile);
+    await names.publish(person.address, ADDRESSES, person.profile);
+    const old = world.withProfile(person, { deliveryServices: ['ds.elsewhere.eth'] });
+    await expect(names.publish(person.address, ADDRESSES, old.profile)).rejects.toThrow('has a mailbox here');
     expect(await world.accounts.stored(person.address)).toEqual(person.profile);
+    expect(await world.parties.receiver(person.name)).toMatchObject({ address: person.address });
   });
 
   it('is refused for somebody else’s profile, and under somebody else’s name', async () => {

@@ -26,6 +26,8 @@ describe('objectionTo', () => {
     ['_at', /hyphen/],
     ['postmaster', /reserved/],
     ['email', /reserved/],
+    ['adrnin', /looks like a reserved one/],
+    ['supp0rt', /looks like a reserved one/],
   ])('says why nobody gets %j', (label, reason) => expect(objectionTo(label)).toMatch(reason));
 
   it('keeps what the operator keeps', () => {

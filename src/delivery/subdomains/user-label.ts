@@ -36,6 +36,8 @@ export function objectionTo(label: string, reserved: readonly string[] = []): st
   }
   if (/^-|-$|--/.test(label) || label.startsWith('_')) return 'begins or ends with a hyphen, or has two in a row';
   if (RESERVED.has(label) || reserved.includes(label)) return 'is reserved';
+  const skeleton = skeletonOf(label);
+  if ([...RESERVED, ...reserved].some((each) => skeletonOf(each) === skeleton)) return 'looks like a reserved one';
   return null;
 }
 

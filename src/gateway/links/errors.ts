@@ -49,3 +49,14 @@ export class NotLinkedError extends GatewayError {
     super({ code: 'NOT_LINKED', kind: 'not-found', message: 'This address is not linked with a dm3 name.' });
   }
 }
+
+/** The operator does not let people make links. */
+export class LinksOffError extends GatewayError {
+  constructor() {
+    super({
+      code: 'LINKS_OFF',
+      kind: 'not-found',
+      message: 'Nobody can be linked here; the operator can change that with the setting links.enabled.',
+    });
+  }
+}

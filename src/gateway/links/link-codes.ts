@@ -3,6 +3,7 @@ import type { EthAddress } from '../../common/ids.js';
 import { CodeNotSentError, CodeRefusedError } from '../../delivery/notifications/errors.js';
 import type { IssuedCode, OneTimeCodes, Proof } from '../../delivery/notifications/one-time-codes.js';
 import type { Database, Tx } from '../../storage/database.js';
+import type { RateLimiter } from '../../storage/rate-limits/rate-limiter.js';
 import type { Sealer } from '../../storage/sealer.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { Ghost } from '../ghosts/ghost.service.js';
@@ -14,6 +15,8 @@ interface Parts {
   readonly adapters: Pick<AdapterRegistry, 'format'>;
   readonly parties: Pick<LinkParties, 'challenger'>;
   readonly codes: OneTimeCodes;
+  /** Of all letters together: whoever asks for them is a stranger, and names and wallets cost him nothing. */
+  readonly budget: Pick<RateLimiter, 'take'>;
 }
 
 /** What somebody outside proves by a code that is sent to him. */
@@ -37,15 +40,16 @@ export class LinkCodes {
   /**
    * A crash before the code has left leaves one that nobody knows; another can be had after a minute.
    * @param prepare what is committed together with the code
-   * @throws NotLinkableError, CodeTooSoonError, CodeNotSentError; NetworkUnavailableError (retry)
+   * @throws NotLinkableError, RateLimitedError, CodeTooSoonError, CodeNotSentError; NetworkUnavailableError (retry)
    */
   async send(
     proof: LinkProof,
     letter: (code: string) => Letter,
     prepare: (tx: Tx) => Promise<void> = async () => {},
   ): Promise<void> {
-    const { db, codes, parties } = this.parts;
+    const { db, codes, parties, budget } = this.parts;
     const challenger = parties.challenger(proof.ghost);
+    await budget.take('everybody');
     const { id, code } = await db.transaction<IssuedCode>(async (tx) => {
       await prepare(tx);
       return codes.issue(tx, this.#proof(proof));

@@ -1,7 +1,22 @@
-import { Body, Controller, Get, Header, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Injectable,
+  Param,
+  Post,
+  UseFilters,
+  UseGuards,
+  type CanActivate,
+} from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { EnsName, EthAddress } from '../../common/ids.js';
+import type { Settings } from '../../config/settings.js';
+import { SETTINGS } from '../../config/tokens.js';
 import { ClientLimitGuard } from '../../delivery/api/client-limit.guard.js';
 import { RestErrorFilter } from '../../delivery/api/errors.js';
 import { parseBody } from '../../delivery/api/parse-body.js';
@@ -15,6 +30,7 @@ import {
 } from '../../protocol/profile/profile-link.js';
 import { AdapterRegistry } from '../adapters.js';
 import { GhostService } from '../ghosts/ghost.service.js';
+import { LinksOffError } from './errors.js';
 import { LinkRemoval } from './link-removal.js';
 import { LinkRequests, REQUEST_SECONDS } from './link-requests.js';
 import type { SignedLink } from './link.js';
@@ -52,6 +68,18 @@ interface LinkView extends SignedProfileLink {
   readonly removalText: string;
 }
 
+/** Links that were made can be looked up and taken back even so. */
+@Injectable()
+class LinksOnGuard implements CanActivate {
+  constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
+
+  /** @throws LinksOffError */
+  canActivate(): boolean {
+    if (!this.settings.links.enabled) throw new LinksOffError();
+    return true;
+  }
+}
+
 /** Links between people outside dm3 and dm3 names (docs/linked-profiles.md). */
 @ApiTags('names')
 @UseFilters(RestErrorFilter)
@@ -69,6 +97,7 @@ export class LinksController {
   ) {}
 
   @Post()
+  @UseGuards(LinksOnGuard)
   @HttpCode(200)
   async begin(
     @Body() body: unknown,
@@ -78,6 +107,7 @@ export class LinksController {
   }
 
   @Post('signature')
+  @UseGuards(LinksOnGuard)
   @HttpCode(200)
   async sign(@Body() body: unknown): Promise<{ message: string }> {
     const signed = parseBody(signatureBody, body);

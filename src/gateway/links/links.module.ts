@@ -10,6 +10,7 @@ import { BoundedCache } from '../../naming/bounded-cache.js';
 import { NameService } from '../../naming/name-service.js';
 import { OwnerCheck } from '../../naming/owner-check.js';
 import { Database } from '../../storage/database.js';
+import { RateLimiter } from '../../storage/rate-limits/rate-limiter.js';
 import { Sealer } from '../../storage/sealer.js';
 import { AdapterRegistry } from '../adapters.js';
 import { GhostService } from '../ghosts/ghost.service.js';
@@ -26,6 +27,7 @@ import { RelayPolicy } from './relay-policy.js';
 
 const SIGNATURES_KEPT = 10_000;
 const BELIEVED = Symbol('signatures of wallets');
+const BUDGET = Symbol('letters to strangers');
 const publicUrlOf = ({ http }: Settings) => http.publicUrl;
 
 function believedSignatures({ ens }: Settings, clock: Clock): BoundedCache<boolean> {
@@ -38,6 +40,12 @@ function believedSignatures({ ens }: Settings, clock: Clock): BoundedCache<boole
   controllers: [LinksController],
   providers: [
     { provide: LinkStore, inject: [Sealer], useFactory: (sealer: Sealer) => new LinkStore(sealer) },
+    {
+      provide: BUDGET,
+      inject: [SETTINGS, CLOCK, Database, Sealer],
+      useFactory: ({ links }: Settings, clock: Clock, db: Database, sealer: Sealer) =>
+        new RateLimiter({ db, sealer, clock, what: 'codes for links', limit: links.codesPerMinute }),
+    },
     { provide: BELIEVED, inject: [SETTINGS, CLOCK], useFactory: believedSignatures },
     fromParts(OwnerSignatures, { crypto: CRYPTO, owners: OwnerCheck, accounts: AccountService }),
     fromParts(LinkedProfiles, {
@@ -59,6 +67,7 @@ function believedSignatures({ ens }: Settings, clock: Clock): BoundedCache<boole
       adapters: AdapterRegistry,
       parties: LinkParties,
       codes: OneTimeCodes,
+      budget: BUDGET,
     }),
     fromParts(LinkRequests, {
       crypto: CRYPTO,

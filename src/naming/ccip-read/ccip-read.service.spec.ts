@@ -178,6 +178,10 @@ describe('CcipReadService refuses', () => {
     ['does so in one of several calls', resolveCall(multicall([call('addr(bytes32)'), aboutNobody]))],
     ['holds no DNS name', outer.encodeFunctionData('resolve', ['0x0561', call('addr(bytes32)')])],
     ['holds a cut inner call', resolveCall(`${id('addr(bytes32)').slice(0, 10)}00`)],
+    [
+      'asks for more than sixteen records',
+      resolveCall(multicall(Array.from({ length: 17 }, () => call('addr(bytes32)')))),
+    ],
     ['holds a cut list of calls', resolveCall(multicall([]).slice(0, 20))],
   ])('a request that %s', async (_, data) => {
     await expect(newService().answer(RESOLVER, data)).rejects.toMatchObject({

@@ -41,8 +41,13 @@ export function parseRecordRequest(data: string): RecordRequest {
   return { name, encode: encode(call!, node) };
 }
 
+/** As many as clients ask for together. All may point at the same bytes, so the length of a request bounds nothing. */
+const MAX_CALLS = 16;
+
 function parseCalls(call: string, node: string): Encode {
   const [calls] = decodeCall(several, 'multicall', call) as readonly [readonly string[]];
+  if (calls.length > MAX_CALLS)
+    throw new CcipRequestInvalidError({ reason: `it asks for more than ${MAX_CALLS} records` });
   const encoders = calls.map((each) => parseCall(each, node));
   return (records) => several.encodeFunctionResult('multicall', [encoders.map((encode) => encode(records))]);
 }

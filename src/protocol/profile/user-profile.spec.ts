@@ -41,6 +41,13 @@ describe.each([createNobleProvider(), await createSodiumProvider()])('user profi
     expect(sha256Text(crypto, stringify(signedUserProfile))).toBe(vector.dm3Hash);
   });
 
+  it('are refused where they are larger than any honest one, whatever makes them so', () => {
+    const padded = { profile: { ...profile, note: 'x'.repeat(16_384) }, signature };
+    expect(() => parseUserProfile(padded)).toThrow('more than 16384 bytes');
+    const services = Array.from({ length: 2_000 }, (_, index) => `ds${index}.eth`);
+    expect(() => parseUserProfile({ ...profile, deliveryServices: services })).toThrow(MalformedProfileError);
+  });
+
   it('do not verify once changed', () => {
     const address = addressOf(vectors[0]!);
     const changed = { ...profile, deliveryServices: ['evil.eth'] };

@@ -3,7 +3,7 @@ import type { EthAddress } from '../../common/ids.js';
 import { checksumAddress, recoverPersonalSigner, signPersonalMessage } from '../crypto/keys.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { parseShape } from '../encoding/json.js';
-import { stringify } from '../encoding/stringify.js';
+import { stringifiedLength, stringify } from '../encoding/stringify.js';
 import { MalformedProfileError } from './errors.js';
 import { decodeKeys, type PublicKeys } from './public-key.js';
 
@@ -29,6 +29,9 @@ export interface ParsedUserProfile {
   readonly profile: UserProfile;
   readonly keys: PublicKeys;
 }
+
+/** Anybody may hand in a profile, and everybody is answered with it: this is room for every honest one. */
+const MAX_BYTES = 16_384;
 
 const profileSchema = z.object({
   publicEncryptionKey: z.string(),
@@ -79,6 +82,7 @@ export function isSignedBy(crypto: CryptoProvider, signed: SignedUserProfile, ad
 export function parseUserProfile(value: unknown): ParsedUserProfile {
   const fail = (reason: string, cause?: unknown): Error => new MalformedProfileError({ reason, cause });
   const document = parseShape(documentSchema, value, fail);
+  if (stringifiedLength(document) > MAX_BYTES) throw fail(`it has more than ${MAX_BYTES} bytes`);
   const wire = document.profile ?? parseShape(profileSchema, document, fail);
   const { publicEncryptionKey, publicSigningKey } = wire;
   const isSigned = document.profile !== undefined && document.signature !== undefined;
