@@ -28,7 +28,7 @@ export class StorageKeyMissingError extends GatewayError {
 }
 
 /** SQLSTATE classes and codes that pass by themselves: connection, resources, operator intervention, collisions. */
-const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014)/;
+const PASSING = /^(08|53|57P0|40001|40P01|55P03|57014|25P03)/;
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 /** SQLSTATE of a lock that was not to be had in time. */
