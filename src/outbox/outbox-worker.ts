@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError, errorCode, isRetryable } from '../common/errors.js';
 import type { EventLog } from '../ops/event-log.js';
+import { killPoint } from '../ops/kill-points.js';
 import type { Database, Tx } from '../storage/database.js';
 import { StorageUnavailableError } from '../storage/errors.js';
 import { ChannelListener } from './channel-listener.js';
@@ -155,12 +156,15 @@ export class OutboxWorker {
   }
 
   async #process(item: LeasedItem): Promise<void> {
+    killPoint('outbox.claimed');
     try {
       const record = await this.#handle(item);
       await this.#settle(async (tx) => {
         await record?.(tx);
         await finishItem(tx, item);
+        killPoint('outbox.settling');
       });
+      killPoint('outbox.settled');
     } catch (error) {
       if (error instanceof LeaseLostError) throw error;
       await this.#processFailure(item, error);
@@ -195,11 +199,15 @@ export class OutboxWorker {
     if (!permanent) return this.#postpone(tx, item, error);
     await this.options.handlers.get(item.kind)?.fail(tx, item, error);
     await buryItem(tx, item, errorCode(error));
+    killPoint('outbox.burying');
+    tx.afterCommit(() => killPoint('outbox.buried'));
   }
 
   async #postpone(tx: Tx, item: LeasedItem, error: unknown): Promise<void> {
     const { policyOf, random = Math.random } = this.options;
     await postponeItem(tx, item, errorCode(error), nextDelaySeconds(policyOf(item.network), item.attempt, random()));
+    killPoint('outbox.postponing');
+    tx.afterCommit(() => killPoint('outbox.postponed'));
   }
 
   /** Outlives a short outage of the database: until the end is written, the far side may get the same message again. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import type { EthAddress, Hash } from '../../common/ids.js';
+import { killPoint } from '../../ops/kill-points.js';
 import { isRemembered, rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
@@ -136,7 +137,7 @@ export class SubmissionService {
   }
 
   /** Whoever claims the receiver takes the envelope over in the transaction that remembers it. False if it was here. */
-  #handOver(id: string, submission: Submission, claimed: ClaimedReceiver): Promise<boolean> {
+  async #handOver(id: string, submission: Submission, claimed: ClaimedReceiver): Promise<boolean> {
     const { envelope, information, hash, receiver, sender } = submission;
     if (!sender.signingKey) throw new UnverifiedSenderError({ reason: sender.reason });
     const { name, address } = receiver;
@@ -147,11 +148,14 @@ export class SubmissionService {
       receiver: { name, address },
       sender,
     };
-    return this.parts.db.transaction(async (tx) => {
+    const isFirst = await this.parts.db.transaction(async (tx) => {
       const { first } = await rememberOnce(tx, this.#seenKey(submission), id, SEEN_SECONDS);
       if (first) await claimed.accept(tx, id, checked);
+      killPoint('submit.committing');
       return first;
     });
+    killPoint('submit.committed');
+    return isFirst;
   }
 
   #seenKey({ receiver, hash }: Submission): Buffer {

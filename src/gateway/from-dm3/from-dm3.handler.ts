@@ -3,6 +3,7 @@ import type { ConversationId, EnsName, EthAddress, Hash, RemoteId } from '../../
 import { InvalidNameError, parseAddressName } from '../../naming/ens-name.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
+import { killPoint } from '../../ops/kill-points.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { claimedHash } from '../../protocol/envelope/envelope.js';
@@ -58,6 +59,7 @@ export class FromDm3Handler implements ItemHandler {
     const adapter = adapters.of(message.network);
     const rendering = message.frozen ? renderingFromJson(message.frozen) : await this.#render(claim, message, adapter);
     if (rendering) await adapter.send(rendering);
+    killPoint('from-dm3.sent');
     return async (tx) => {
       await messages.delivered(tx, message.id, rendering ? null : 'LEFT_OUT_BY_RULE');
       log.info('message.delivered', { id: message.id, network: message.network, attempt: claim.attempt });
@@ -98,6 +100,7 @@ export class FromDm3Handler implements ItemHandler {
       target: place.target,
     });
     await claim.commit((tx) => this.#commit(tx, message, { place, rendering, hash, name }));
+    killPoint('from-dm3.frozen');
     return rendering;
   }
 

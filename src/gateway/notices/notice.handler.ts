@@ -1,5 +1,6 @@
 import { errorCode } from '../../common/errors.js';
 import type { EventLog } from '../../ops/event-log.js';
+import { killPoint } from '../../ops/kill-points.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
 import type { Database, Tx } from '../../storage/database.js';
 import { sendsNotices, type Rendering } from '../adapter/adapter.js';
@@ -28,6 +29,7 @@ export class NoticeHandler implements ItemHandler {
     if (!message || message.state === 'delivered') return undefined;
     const rendering = await this.#rendering(claim, message);
     if (rendering) await adapters.of(message.network).send(rendering);
+    killPoint('notice.sent');
     return async (tx) => {
       await messages.delivered(tx, message.id, rendering ? null : 'NOTICE_WITHHELD');
       log.info('notice.delivered', { id: message.id, network: message.network, attempt: claim.attempt });
@@ -45,6 +47,7 @@ export class NoticeHandler implements ItemHandler {
     const adapter = this.parts.adapters.of(network);
     const rendering = sendsNotices(adapter) ? await adapter.renderNotice(payload.notice) : null;
     if (rendering) await claim.commit((tx) => this.parts.messages.freeze(tx, id, renderingToJson(rendering), null));
+    killPoint('notice.frozen');
     return rendering;
   }
 }

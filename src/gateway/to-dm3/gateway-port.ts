@@ -6,6 +6,7 @@ import { InvalidNameError, normaliseName } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
+import { killPoint } from '../../ops/kill-points.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import { stringify } from '../../protocol/encoding/stringify.js';
 import { predictEnvelopeSize } from '../../protocol/envelope/envelope.js';
@@ -67,6 +68,7 @@ export class GatewayPortService implements GatewayPort {
     checkSize(message, ghost);
     await this.parts.rules.check(message, ghost);
     const results = await this.parts.db.transaction((tx) => this.#commit(tx, message, ghost));
+    killPoint('receive.committed');
     const accepted = results.find(({ status }) => status === 'accepted') ?? results[0]!;
     this.parts.log.info('message.received', {
       id: accepted.id,
@@ -104,6 +106,7 @@ export class GatewayPortService implements GatewayPort {
     // One order for all transactions: two mails to the same people must not wait for each other's locks.
     const targets = [...message.to].sort((a, b) => (a.address < b.address ? -1 : 1));
     for (const target of targets) results.push(await this.#accept(tx, message, ghost, target));
+    killPoint('receive.committing');
     return results;
   }
 

@@ -5,6 +5,7 @@ import type { ForwardingService, Parcel } from '../../delivery/forwarding/forwar
 import type { Origin } from '../../delivery/submission/origin.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
+import { killPoint } from '../../ops/kill-points.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
 import { encryptText } from '../../protocol/crypto/payload.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
@@ -81,6 +82,7 @@ export class ToDm3Handler implements ItemHandler {
     const sender = { senderAddress: ghost.address, senderSigningKey: ghost.keys.signing.privateKey };
     const parcel = { ...frozen, deliveryInformation, ...sender };
     const dialect = await this.#forward(parcel, receiver, message, ghost);
+    killPoint('to-dm3.forwarded');
     return async (tx) => {
       await this.#remember(tx, message, frozen, dialect);
       await messages.delivered(tx, message.id);
@@ -135,6 +137,7 @@ export class ToDm3Handler implements ItemHandler {
       await this.#remember(tx, message, frozen, 'messageHash');
       await this.parts.messages.freeze(tx, message.id, frozen, null);
     });
+    killPoint('to-dm3.frozen');
     return frozen;
   }
 
