@@ -98,8 +98,10 @@ deliveryService:
 # delivery:
 #   expirySeconds: { dm3: 604800, email: 432000 }
 #   retry: { email: { firstSeconds: 30, factor: 2, maxSeconds: 7200 } }
-#   concurrency: 16
-#   perDestination: 4      # of them, to one mail domain or receiver
+#   delayNoticeSeconds: 3600 # senders are told once that a message still waits; 0 = never
+#   concurrency: 32        # messages under way, in each process
+#   perDestination: 4      # to one mail domain or delivery service, in all processes together
+#   backPressure: { maxWaiting: 2000000, diskPaths: [/var/lib/postgresql], minFreeBytes: 500000000 }
 #   conversationDays: 7
 #   mapDays: 400
 #   deadLetterDays: 30

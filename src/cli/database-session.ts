@@ -1,6 +1,6 @@
-import { escapeIdentifier } from 'pg';
+import { escapeIdentifier, type Client } from 'pg';
 import { GatewayError } from '../common/errors.js';
-import { Database, type DatabaseOptions, type Queryable } from '../storage/database.js';
+import { Database, type DatabaseOptions, type Queryable, type Transactor, type Tx } from '../storage/database.js';
 import { sqlState, StorageUnavailableError, storageError } from '../storage/errors.js';
 
 const UNDEFINED_TABLE = '42P01';
@@ -18,12 +18,15 @@ class DatabaseNotReadyError extends GatewayError {
  * @throws StorageUnavailableError, DatabaseNotReadyError, and whatever `work` throws
  */
 export async function withDatabase<T>(options: DatabaseOptions, work: (db: Queryable) => Promise<T>): Promise<T> {
+  return withTransactions(options, work);
+}
+
+/** The same for commands that change several things together. */
+export async function withTransactions<T>(options: DatabaseOptions, work: (db: Transactor) => Promise<T>): Promise<T> {
   const client = await connect(options);
   try {
     await client.query(`SET search_path TO ${escapeIdentifier(options.schema)}`);
-    return await work({
-      query: async (sql, params = [], name) => (await client.query({ text: sql, values: [...params], name })).rows,
-    });
+    return await work(transactorOn(client));
   } catch (error) {
     throw sqlState(error) === UNDEFINED_TABLE ? new DatabaseNotReadyError({ cause: error }) : storageError(error);
   } finally {
@@ -41,6 +44,35 @@ export async function withDatabaseLock<T>(
     await db.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`${options.schema}/${name}`]);
     return work(db); // the lock ends with the connection
   });
+}
+
+function transactorOn(client: Client): Transactor {
+  const query: Queryable['query'] = async (sql, params = [], name) =>
+    (await client.query({ text: sql, values: [...params], name })).rows;
+  return { query, transaction: (work) => runTransaction(query, work) };
+}
+
+/** What is to follow a commit is waited for: the connection ends with the command. */
+async function runTransaction<T>(query: Queryable['query'], work: (tx: Tx) => Promise<T>): Promise<T> {
+  const committed: ((db: Queryable) => void)[] = [];
+  const pending: Promise<unknown>[] = [];
+  const tracked: Queryable = { query: (...args) => remembered(query(...args) as Promise<never>, pending) };
+  await query('BEGIN');
+  try {
+    const result = await work({ inTransaction: true, query, afterCommit: (follow) => void committed.push(follow) });
+    await query('COMMIT');
+    for (const follow of committed) follow(tracked);
+    await Promise.allSettled(pending);
+    return result;
+  } catch (error) {
+    await query('ROLLBACK').catch(() => undefined); // the first error is the one to be told
+    throw error;
+  }
+}
+
+function remembered<T>(work: Promise<T>, all: Promise<unknown>[]): Promise<T> {
+  all.push(work);
+  return work;
 }
 
 async function connect(options: DatabaseOptions) {

@@ -9,10 +9,13 @@ import { initCommand } from './init.command.js';
 import { keysCommand } from './keys.command.js';
 import { linkCommand } from './link.command.js';
 import { nameCommand } from './name.command.js';
+import { queueCommand } from './queue.command.js';
 import { sandboxCommand } from './sandbox.command.js';
 import { sendCommand } from './send.command.js';
 import { setupCommand } from './setup.command.js';
 import { startCommand } from './start.command.js';
+import { tokenCommand } from './token.command.js';
+import { traceCommand } from './trace.command.js';
 
 const env = readEnvironment();
 
@@ -24,6 +27,9 @@ const program = new Command('dm3-gateway')
   .addCommand(initCommand())
   .addCommand(setupCommand(env))
   .addCommand(doctorCommand(env))
+  .addCommand(traceCommand(env))
+  .addCommand(queueCommand(env))
+  .addCommand(tokenCommand(env))
   .addCommand(nameCommand(env))
   .addCommand(aliasCommand(env))
   .addCommand(keysCommand(env))

@@ -197,6 +197,14 @@ const notifications = z.strictObject({
     .describe('A message that a client gets within so long needs no notification.'),
 });
 
+export const PER_DESTINATION = 4;
+export const DELAY_NOTICE_SECONDS = 3_600;
+
+/** A setting that is one number for all networks, or a number for each; `others` where it names none. */
+export function byNetwork(setting: number | Readonly<Record<string, number>>, others: number) {
+  return typeof setting === 'number' ? { byNetwork: {}, others: setting } : { byNetwork: setting, others };
+}
+
 const delivery = z.strictObject({
   expirySeconds: z
     .record(z.string(), seconds)
@@ -213,8 +221,24 @@ const delivery = z.strictObject({
     )
     .default({})
     .describe('Back-off by network; dm3 starts at 5 s, email at 30 s, both double up to an hour or two.'),
-  concurrency: z.number().int().min(1).max(500).default(16),
-  perDestination: z.number().int().positive().default(4).describe('Of them, how many go to one destination at once.'),
+  concurrency: z.number().int().min(1).max(500).default(32).describe('Messages under way at once, in each process.'),
+  perDestination: z
+    .union([z.number().int().positive(), z.record(z.string(), z.number().int().positive())])
+    .default(PER_DESTINATION)
+    .describe('Messages under way to one destination, in all processes together; one number, or by network.'),
+  delayNoticeSeconds: z
+    .union([z.number().int().min(0), z.record(z.string(), z.number().int().min(0))])
+    .default(DELAY_NOTICE_SECONDS)
+    .describe('Authors are told once that their message still waits; 0 = never. One number, or by network.'),
+  backPressure: z
+    .strictObject({
+      maxWaiting: z.number().int().positive().default(2_000_000).describe('Messages that may wait for delivery.'),
+      maxDatabaseBytes: z.number().int().positive().optional().describe('How large the database may get.'),
+      diskPaths: z.array(z.string()).default([]).describe('Directories on disks that must not run full.'),
+      minFreeBytes: z.number().int().min(0).default(500_000_000).describe('What must be free on each of them.'),
+    })
+    .prefault({})
+    .describe('Beyond these, nothing is accepted until there is room again: senders are asked to try later.'),
   leaseSeconds: seconds.default(60),
   pollSeconds: z.number().positive().default(2),
   conversationDays: z.number().int().positive().default(7).describe('A new message joins a conversation so young.'),

@@ -1,4 +1,11 @@
-import { Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import {
+  Global,
+  Inject,
+  Module,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { Clock } from '../common/clock.js';
 import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
@@ -11,6 +18,7 @@ import { NameService } from '../naming/name-service.js';
 import { OwnerCheck } from '../naming/owner-check.js';
 import { ProfileResolver } from '../naming/profile-resolver.js';
 import { safeFetch } from '../naming/safe-fetch.js';
+import { QueuePressure } from '../outbox/pressure.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { fromUtf8 } from '../protocol/encoding/utf8.js';
 import type { ProfileExtension } from '../protocol/profile/extension.js';
@@ -169,6 +177,11 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       trafficSeconds: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.metrics.retentionSeconds],
     }),
     fromParts(Parties, { clock: CLOCK, crypto: CRYPTO, names: NameService, accounts: AccountService }),
+    fromParts(QueuePressure, {
+      db: Database,
+      limits: [SETTINGS, ({ delivery }: Settings) => delivery.backPressure],
+      log: EVENT_LOG,
+    }),
     fromParts(SubmissionService, {
       crypto: CRYPTO,
       random: RANDOM,
@@ -181,6 +194,7 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
       quota: MailboxQuota,
       spam: SpamGuard,
       mailbox: MailboxStore,
+      pressure: QueuePressure,
       sizeLimit: [SETTINGS, ({ deliveryService }: Settings) => deliveryService.sizeLimit],
       log: EVENT_LOG,
     }),
@@ -239,6 +253,7 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
     AccountService,
     Parties,
     SpamGuard,
+    QueuePressure,
     SubmissionService,
     ForwardingService,
     MailboxStore,
@@ -248,11 +263,12 @@ const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
     DeliveryRetention,
   ],
 })
-export class DeliveryModule implements OnModuleInit {
+export class DeliveryModule implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     private readonly names: NameService,
     private readonly accounts: AccountService,
     private readonly records: ServiceRecords,
+    private readonly pressure: QueuePressure,
     @Inject(Subdomains) private readonly subdomains: Subdomains | null,
   ) {}
 
@@ -260,5 +276,13 @@ export class DeliveryModule implements OnModuleInit {
     this.names.addSource(this.records);
     this.names.addSource(this.accounts);
     if (this.subdomains) this.names.addSource(this.subdomains);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.pressure.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.pressure.stop();
   }
 }

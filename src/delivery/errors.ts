@@ -79,12 +79,14 @@ export class SessionRequiredError extends GatewayError {
 
 /** None of the receiver's delivery services took the envelope. */
 export class ForwardingFailedError extends GatewayError {
-  constructor({ reason, retryable, cause }: { reason: string; retryable: boolean; cause?: unknown }) {
+  constructor(options: { reason: string; retryable: boolean; outage?: boolean; cause?: unknown }) {
+    const { reason, retryable, outage, cause } = options;
     super({
       code: retryable ? 'FORWARDING_DELAYED' : 'FORWARDING_REFUSED',
       kind: retryable ? 'unavailable' : 'forbidden',
       message: reason,
       retryable,
+      outage,
       cause,
     });
   }

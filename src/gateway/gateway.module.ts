@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { fromParts } from '../config/from-parts.js';
 import type { Secrets } from '../config/secrets.js';
-import type { Settings } from '../config/settings.js';
+import { byNetwork, DELAY_NOTICE_SECONDS, PER_DESTINATION, type Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
 import { AccountService } from '../delivery/accounts/account.service.js';
 import { OwnService } from '../delivery/own-service.js';
@@ -22,6 +22,7 @@ import { Metrics } from '../ops/metrics.js';
 import { Probes } from '../ops/probes.js';
 import { Outbox } from '../outbox/outbox.js';
 import { OutboxWorker, type ItemHandler } from '../outbox/outbox-worker.js';
+import { QueuePressure } from '../outbox/pressure.js';
 import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
@@ -43,6 +44,7 @@ import { RelayPolicy } from './links/relay-policy.js';
 import { Maintenance } from './maintenance.js';
 import { MessageMapStore } from './messages/message-map.store.js';
 import { MessageStore } from './messages/message.store.js';
+import { MessageTraceStore } from './messages/message-trace.store.js';
 import { ITEM, MessageQueue } from './messages/queue.js';
 import { NoticeHandler } from './notices/notice.handler.js';
 import { Notices } from './notices/notices.js';
@@ -71,7 +73,8 @@ function createWorker(
     [ITEM.fromDm3, fromDm3],
     [ITEM.notice, notice],
   ]);
-  const { concurrency, perDestination, leaseSeconds, pollSeconds } = delivery;
+  const { concurrency, leaseSeconds, pollSeconds } = delivery;
+  const caps = byNetwork(delivery.perDestination, PER_DESTINATION);
   const policyOf = (network: string) => retryPolicy(network, delivery.retry);
   return new OutboxWorker({
     db,
@@ -79,7 +82,7 @@ function createWorker(
     handlers,
     policyOf,
     concurrency,
-    perDestination,
+    caps,
     leaseSeconds,
     pollSeconds,
     log,
@@ -93,12 +96,14 @@ function createWorker(
     sealed(GhostStore),
     sealed(MessageStore),
     sealed(MessageMapStore),
+    sealed(MessageTraceStore),
     AdapterRegistry,
     { provide: Outbox, inject: [Database], useFactory: (db: Database) => new Outbox(db.schema) },
     fromParts(MessageQueue, {
       outbox: Outbox,
       sealer: Sealer,
       expirySeconds: [SETTINGS, ({ delivery }: Settings) => delivery.expirySeconds],
+      delayNotice: [SETTINGS, ({ delivery }: Settings) => byNetwork(delivery.delayNoticeSeconds, DELAY_NOTICE_SECONDS)],
     }),
     {
       provide: ConversationTokens,
@@ -138,6 +143,7 @@ function createWorker(
       links: LinkedProfiles,
       adapters: AdapterRegistry,
       messages: MessageStore,
+      trace: MessageTraceStore,
       queue: MessageQueue,
     }),
     fromParts(ReceiverRules, {
@@ -157,7 +163,9 @@ function createWorker(
       conversations: ConversationStore,
       messages: MessageStore,
       map: MessageMapStore,
+      trace: MessageTraceStore,
       queue: MessageQueue,
+      pressure: QueuePressure,
       notices: Notices,
       relay: RelayPolicy,
       rules: ReceiverRules,
@@ -174,6 +182,8 @@ function createWorker(
       tokens: ConversationTokens,
       messages: MessageStore,
       map: MessageMapStore,
+      trace: MessageTraceStore,
+      queue: MessageQueue,
       notices: Notices,
       log: EVENT_LOG,
     }),
@@ -187,11 +197,20 @@ function createWorker(
       conversations: ConversationStore,
       messages: MessageStore,
       map: MessageMapStore,
+      trace: MessageTraceStore,
+      queue: MessageQueue,
       notices: Notices,
       conversationDays: [SETTINGS, ({ delivery }: Settings) => delivery.conversationDays],
       log: EVENT_LOG,
     }),
-    fromParts(NoticeHandler, { db: Database, adapters: AdapterRegistry, messages: MessageStore, log: EVENT_LOG }),
+    fromParts(NoticeHandler, {
+      db: Database,
+      adapters: AdapterRegistry,
+      messages: MessageStore,
+      notices: Notices,
+      queue: MessageQueue,
+      log: EVENT_LOG,
+    }),
     {
       provide: OutboxWorker,
       inject: [Database, Outbox, ToDm3Handler, FromDm3Handler, NoticeHandler, SETTINGS, EVENT_LOG],
@@ -209,7 +228,13 @@ function createWorker(
       retention: [SETTINGS, ({ delivery }: Settings) => delivery],
       log: EVENT_LOG,
     }),
-    fromParts(AdminService, { db: Database, outbox: Outbox, messages: MessageStore }),
+    fromParts(AdminService, {
+      db: Database,
+      outbox: Outbox,
+      messages: MessageStore,
+      trace: MessageTraceStore,
+      queue: MessageQueue,
+    }),
   ],
   exports: [AdapterRegistry, AdminService, GhostService],
 })
@@ -240,13 +265,13 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     this.metrics.observe(
       'queue_waiting',
       'Messages waiting for delivery.',
-      async () => (await this.admin.queue()).waiting,
+      async () => (await this.admin.counts()).waiting,
     );
-    this.metrics.observe('queue_dead', 'Dead letters.', async () => (await this.admin.queue()).dead);
+    this.metrics.observe('queue_dead', 'Dead letters.', async () => (await this.admin.counts()).dead);
     this.metrics.observe(
       'queue_oldest_seconds',
       'Age of the oldest waiting message.',
-      async () => (await this.admin.queue()).oldestSeconds,
+      async () => (await this.admin.counts()).oldestSeconds,
     );
   }
 

@@ -15,3 +15,11 @@ export class UnknownKindError extends GatewayError {
     super({ code: 'UNKNOWN_KIND', kind: 'internal', message, retryable: true });
   }
 }
+
+/** The item's time is over, and it was not its turn: what goes to its destination waits for one that gets through. */
+export class NeverTriedError extends GatewayError {
+  constructor() {
+    const message = 'Its destination was out of reach, or held back by the operator of this gateway, all the time.';
+    super({ code: 'EXPIRED', kind: 'unavailable', message, retryable: true });
+  }
+}

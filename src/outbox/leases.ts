@@ -1,4 +1,4 @@
-import type { Database, Queryable, Tx } from '../storage/database.js';
+import type { Queryable, Tx } from '../storage/database.js';
 import { LeaseLostError } from './errors.js';
 
 /**
@@ -18,74 +18,6 @@ export interface LeasedItem {
   readonly attempt: number;
   readonly createdAt: Date;
   readonly expiresAt: Date;
-}
-
-type Lease = Pick<LeasedItem, 'headId' | 'fence' | 'network' | 'destination'>;
-
-export interface ClaimOptions {
-  readonly limit: number;
-  readonly leaseSeconds: number;
-  /** How many pairs of one destination this worker holds at most. */
-  readonly perDestination: number;
-  /** What this worker still works on, even if its leases ran out. */
-  readonly held: readonly LeasedItem[];
-}
-
-/** Candidates that are looked at for each free slot: some may be too many for their destination. */
-const CANDIDATES_PER_SLOT = 4;
-
-/**
- * Leases up to `limit` pairs that are due, longest due first. No destination gets more than its share of the worker, so
- * that one which hangs leaves room for the others.
- */
-export async function claimDue(db: Database, options: ClaimOptions): Promise<LeasedItem[]> {
-  return db.transaction(async (tx) => {
-    const leases = await leaseHeads(tx, options);
-    return leases.length > 0 ? firstItems(tx, leases) : [];
-  });
-}
-
-async function leaseHeads(tx: Tx, { limit, leaseSeconds, perDestination, held }: ClaimOptions): Promise<Lease[]> {
-  const load = new Map<string, number>();
-  for (const { destination } of held) load.set(destination, (load.get(destination) ?? 0) + 1);
-  const full = [...load].filter(([, count]) => count >= perDestination).map(([destination]) => destination);
-  return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
-    `WITH candidate AS (
-       SELECT id, destination_key, next_at FROM outbox_head
-       WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now()) AND id <> ALL ($3::bigint[])
-         AND destination_key <> ALL (SELECT decode(unnest($4::text[]), 'hex'))
-       ORDER BY next_at LIMIT $1 * ${CANDIDATES_PER_SLOT} FOR NO KEY UPDATE SKIP LOCKED
-     ), ranked AS (
-       SELECT id, next_at, row_number() OVER (PARTITION BY destination_key ORDER BY next_at) AS place,
-         coalesce((SELECT count FROM unnest($5::text[], $6::int[]) AS load (destination, count)
-                   WHERE decode(destination, 'hex') = destination_key), 0) AS held
-       FROM candidate
-     ), due AS (SELECT id FROM ranked WHERE place + held <= $7 ORDER BY next_at LIMIT $1)
-     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $2), fence = h.fence + 1
-     FROM due WHERE h.id = due.id
-     RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
-    [limit, leaseSeconds, held.map(({ headId }) => headId), full, [...load.keys()], [...load.values()], perDestination],
-    'outbox_lease',
-  );
-}
-
-/** A statement of its own: that of the claim could still see an item which the pair's last holder just removed. */
-async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[]> {
-  return tx.query<{ [Field in keyof LeasedItem]: LeasedItem[Field] }>(
-    `SELECT lease.*, item.*
-     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS lease ("headId", fence, network, destination)
-     CROSS JOIN LATERAL (
-       SELECT seq, kind, ref, attempts + 1 AS attempt, created_at AS "createdAt", expires_at AS "expiresAt"
-       FROM outbox_item WHERE head_id = lease."headId" ORDER BY seq LIMIT 1
-     ) item`,
-    [
-      leases.map(({ headId }) => headId),
-      leases.map(({ fence }) => fence),
-      leases.map(({ network }) => network),
-      leases.map(({ destination }) => destination),
-    ],
-    'outbox_first_items',
-  );
 }
 
 /** Prolongs the leases nobody took over. Locked ones are skipped, so that one long transaction does not cost them all. */
@@ -115,22 +47,36 @@ export async function assertHeld(tx: Tx, item: LeasedItem): Promise<void> {
   if (held.length === 0) throw new LeaseLostError();
 }
 
-/** Removes a delivered item; the pair goes on with its next one. @throws LeaseLostError */
+/** Removes a delivered item; the pair goes on with its next one, and its lane is well. @throws LeaseLostError */
 export async function finishItem(tx: Tx, item: LeasedItem): Promise<void> {
   await assertHeld(tx, item);
-  await removeItem(tx, item);
+  await removeItem(tx, item, { laneIsWell: true });
 }
 
-/** Gives the pair back, due again after the delay or when the item expires, whichever is first. @throws LeaseLostError */
-export async function postponeItem(tx: Tx, item: LeasedItem, code: string, delaySeconds: number): Promise<void> {
+/**
+ * Gives the pair back, due again after the delay or when the item expires, whichever is first.
+ * @param lane key of another lane that turned out to be the pair's
+ * @returns when it is due again
+ * @throws LeaseLostError
+ */
+export async function postponeItem(
+  tx: Tx,
+  item: LeasedItem,
+  { code, delaySeconds, lane }: { code: string; delaySeconds: number; lane?: Uint8Array | undefined },
+): Promise<Date> {
   await assertHeld(tx, item);
-  await tx.query(
+  const [head] = await tx.query<{ nextAt: Date }>(
     `WITH tried AS (
        UPDATE outbox_item SET attempts = attempts + 1, last_code = $3 WHERE head_id = $1 AND seq = $2 RETURNING expires_at
-     ) UPDATE outbox_head SET lease_until = NULL, next_at = least(now() + make_interval(secs => $4),
-         CASE WHEN tried.expires_at > now() THEN tried.expires_at END) FROM tried WHERE id = $1`,
-    [item.headId, item.seq, code, delaySeconds],
+     ), ${nextOfLane('$6')}
+     UPDATE outbox_head SET lease_until = NULL, next_at = least(now() + make_interval(secs => $4),
+         CASE WHEN tried.expires_at > now() THEN tried.expires_at END),
+       destination_key = coalesce($5, destination_key)
+     FROM tried WHERE id = $1 RETURNING next_at AS "nextAt"`,
+    [item.headId, item.seq, code, delaySeconds, lane ?? null, Buffer.from(item.destination, 'hex')],
+    'outbox_postpone',
   );
+  return head!.nextAt;
 }
 
 /** Moves an item to the dead letters; the pair goes on with its next one. @throws LeaseLostError */
@@ -142,7 +88,16 @@ export async function buryItem(tx: Tx, item: LeasedItem, code: string): Promise<
      FROM outbox_item WHERE head_id = $1 AND seq = $2`,
     [item.headId, item.seq, code],
   );
-  await removeItem(tx, item);
+  await removeItem(tx, item, { laneIsWell: false });
+}
+
+/** Gives pairs back untouched: nothing of theirs has begun. Those that somebody took over are left alone. */
+export async function returnItems(db: Queryable, items: readonly LeasedItem[]): Promise<void> {
+  await db.query(
+    `UPDATE outbox_head h SET lease_until = NULL FROM unnest($1::bigint[], $2::bigint[]) AS lease (id, fence)
+     WHERE h.id = lease.id AND h.fence = lease.fence`,
+    [items.map(({ headId }) => headId), items.map(({ fence }) => fence)],
+  );
 }
 
 export async function hasExpired(tx: Tx, { headId, seq }: LeasedItem): Promise<boolean> {
@@ -153,14 +108,25 @@ export async function hasExpired(tx: Tx, { headId, seq }: LeasedItem): Promise<b
   return expired.length > 0;
 }
 
+/** A place in the lane is free: the pair that has waited for one the longest is let in. */
+const nextOfLane = (destination: string) => `next AS (
+       SELECT id FROM outbox_head WHERE parked AND destination_key = ${destination}
+       ORDER BY next_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+     ), let_in AS (UPDATE outbox_head SET parked = false FROM next WHERE outbox_head.id = next.id)`;
+
 /** Only with the head locked by an earlier statement: else it could miss an item that is being enqueued. */
-async function removeItem(tx: Tx, { headId, seq }: LeasedItem): Promise<void> {
+async function removeItem(
+  tx: Tx,
+  { headId, seq, destination }: LeasedItem,
+  { laneIsWell }: { laneIsWell: boolean },
+): Promise<void> {
   await tx.query(
-    `WITH gone AS (DELETE FROM outbox_item WHERE head_id = $1 AND seq = $2)
+    `WITH gone AS (DELETE FROM outbox_item WHERE head_id = $1 AND seq = $2), ${nextOfLane('$3')},
+     well AS (DELETE FROM outbox_lane WHERE destination_key = $3 AND paused_at IS NULL AND $4)
      UPDATE outbox_head SET lease_until = NULL, next_at = CASE WHEN EXISTS (
        SELECT FROM outbox_item WHERE head_id = $1 AND seq <> $2
      ) THEN now() END WHERE id = $1`,
-    [headId, seq],
+    [headId, seq, Buffer.from(destination, 'hex'), laneIsWell],
     'outbox_remove',
   );
 }

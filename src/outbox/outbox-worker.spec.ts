@@ -96,7 +96,7 @@ describe('OutboxWorker', () => {
     await start({
       db,
       concurrency: 4,
-      perDestination: 2,
+      caps: { byNetwork: {}, others: 2 },
       handle: async ({ ref }) => {
         arrived.push(ref);
         if (ref === elsewhere.ref) return;

@@ -1,21 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { GatewayError, errorCode, isRetryable } from '../common/errors.js';
+import { GatewayError, errorCode, isOutage, isRetryable } from '../common/errors.js';
 import type { EventLog } from '../ops/event-log.js';
 import { killPoint } from '../ops/kill-points.js';
 import type { Database, Tx } from '../storage/database.js';
 import { StorageUnavailableError } from '../storage/errors.js';
+import { Caretaker } from './caretaker.js';
 import { ChannelListener } from './channel-listener.js';
-import { LeaseLostError, UnknownKindError } from './errors.js';
-import {
-  assertHeld,
-  buryItem,
-  claimDue,
-  finishItem,
-  hasExpired,
-  postponeItem,
-  renewLeases,
-  type LeasedItem,
-} from './leases.js';
+import { claimDue } from './claim.js';
+import { LeaseLostError, NeverTriedError, UnknownKindError } from './errors.js';
+import { laneFailed, type Lane, type LaneCaps } from './lanes.js';
+import { assertHeld, buryItem, finishItem, hasExpired, postponeItem, renewLeases, type LeasedItem } from './leases.js';
 import type { Outbox } from './outbox.js';
 import { nextDelaySeconds, type RetryPolicy } from './retry-policy.js';
 import { Wake } from './wake.js';
@@ -28,6 +22,8 @@ export interface Claim extends ClaimedItem {
    * @throws LeaseLostError if somebody took it over, or it is settled
    */
   commit<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Where this attempt goes, as soon as that is known: what fails there counts for the whole lane. */
+  routedTo(lane: Lane): void;
 }
 
 /** Delivers one kind of items. It may be called again for an item it has delivered: running twice changes nothing. */
@@ -40,6 +36,10 @@ export interface ItemHandler {
   handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void>;
   /** In the transaction that moves the item to the dead letters: records the state, enqueues the notice. */
   fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void>;
+  /** In the transaction that puts the item back: records what the attempt was answered. */
+  postponed?(tx: Tx, item: ClaimedItem, error: unknown, nextAt: Date): Promise<void>;
+  /** Once, in the transaction that remembers it: tells the author that the item still waits. */
+  delayed?(tx: Tx, item: ClaimedItem): Promise<void>;
 }
 
 export interface OutboxWorkerOptions {
@@ -50,8 +50,8 @@ export interface OutboxWorkerOptions {
   readonly policyOf: (network: string) => RetryPolicy;
   /** How many pairs are worked on at once. */
   readonly concurrency: number;
-  /** How many of them may go to one destination. */
-  readonly perDestination: number;
+  /** How many pairs of all workers together may go to one destination. */
+  readonly caps: LaneCaps;
   /** How long a pair stays with a worker that fell silent. */
   readonly leaseSeconds: number;
   /** How late a due retry, a lapsed lease or a lost notification is noticed. */
@@ -61,8 +61,12 @@ export interface OutboxWorkerOptions {
 }
 
 const RENEWALS_PER_LEASE = 3;
+/** What another worker was just looking at, and left since it had no room, shows at a second look. */
+const SECOND_LOOK_MS = 100;
 const SETTLE_TRIES = 5;
 const SETTLE_PAUSE_MS = 100;
+/** A destination that was out of reach for long is tried again so soon at the latest: much waits for that one attempt. */
+const LONGEST_REST_SECONDS = 300;
 
 /**
  * Empties the queue: strictly in order and one at a time inside a pair, many pairs at once. Several workers, in one
@@ -72,7 +76,9 @@ export class OutboxWorker {
   readonly #wake = new Wake();
   readonly #stopped = new Wake();
   readonly #running = new Map<LeasedItem, Promise<void>>();
+  readonly #routes = new WeakMap<LeasedItem, Lane>();
   readonly #listener: ChannelListener;
+  readonly #caretaker: Caretaker;
   #stopping = false;
   #claiming: Promise<void> = Promise.resolve();
   #renewing: Promise<void> = Promise.resolve();
@@ -81,6 +87,11 @@ export class OutboxWorker {
   constructor(private readonly options: OutboxWorkerOptions) {
     const { db, outbox, log } = options;
     this.#listener = new ChannelListener(db, outbox.channel, () => this.wake(), log);
+    this.#caretaker = new Caretaker({
+      ...options,
+      wake: () => this.wake(),
+      expire: (item) => this.#start(item, (held) => this.#processFailure(held, new NeverTriedError())),
+    });
   }
 
   async start(): Promise<void> {
@@ -88,13 +99,14 @@ export class OutboxWorker {
     this.#renews = true;
     this.#renewing = this.#renewUntilStopped();
     this.#claiming = this.#claimUntilStopped();
+    this.#caretaker.start();
   }
 
   /** Claims nothing more and waits for the handlers under way, for one lease at most; leases free what is left then. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#wake.raise();
-    await this.#claiming;
+    await Promise.all([this.#claiming, this.#caretaker.stop()]);
     await this.#drain();
     this.#renews = false;
     this.#stopped.raise();
@@ -107,20 +119,23 @@ export class OutboxWorker {
   }
 
   async #claimUntilStopped(): Promise<void> {
-    while (!this.#stopping) {
+    for (let wasRaised = false; !this.#stopping;) {
       await this.#claim();
-      await this.#wake.wait(this.options.pollSeconds * 1_000);
+      wasRaised = await this.#wake.wait(
+        Math.min(wasRaised ? SECOND_LOOK_MS : Infinity, this.options.pollSeconds * 1_000),
+      );
     }
   }
 
   async #claim(): Promise<void> {
-    const { db, concurrency, perDestination, leaseSeconds, log } = this.options;
+    const { db, concurrency, caps, leaseSeconds, log } = this.options;
     const limit = concurrency - this.#running.size;
-    if (limit === 0) return;
+    if (limit <= 0) return;
     try {
-      const items = await claimDue(db, { limit, leaseSeconds, perDestination, held: [...this.#running.keys()] });
-      for (const item of items) this.#running.set(item, this.#run(item));
-      if (items.length > 0) this.wake(); // what is due beyond these may go elsewhere
+      const held = [...this.#running.keys()].map(({ headId }) => headId);
+      const { items, more } = await claimDue(db, { limit, leaseSeconds, caps, held });
+      for (const item of items) this.#start(item, (leased) => this.#process(leased));
+      if (more) this.wake(); // what is due beyond these may go elsewhere
     } catch (error) {
       log.warn('outbox.claim-failed', { code: errorCode(error) });
     }
@@ -142,10 +157,14 @@ export class OutboxWorker {
     await Promise.race([Promise.all(this.#running.values()), late]);
   }
 
+  #start(item: LeasedItem, work: (item: LeasedItem) => Promise<void>): void {
+    this.#running.set(item, this.#run(item, work));
+  }
+
   /** Never rejects: what could not be written down is left to the lease. */
-  async #run(item: LeasedItem): Promise<void> {
+  async #run(item: LeasedItem, work: (item: LeasedItem) => Promise<void>): Promise<void> {
     try {
-      await this.#process(item);
+      await work(item);
     } catch (error) {
       const { ref: id, network, attempt } = item;
       this.options.log.warn('outbox.left-to-lease', { id, network, attempt, code: errorCode(error) });
@@ -180,7 +199,8 @@ export class OutboxWorker {
         await assertHeld(tx, item);
         return result;
       });
-    return handler.handle({ ...item, commit });
+    const routedTo = (lane: Lane): void => void this.#routes.set(item, lane);
+    return handler.handle({ ...item, commit, routedTo });
   }
 
   async #processFailure(item: LeasedItem, error: unknown): Promise<void> {
@@ -204,8 +224,15 @@ export class OutboxWorker {
   }
 
   async #postpone(tx: Tx, item: LeasedItem, error: unknown): Promise<void> {
-    const { policyOf, random = Math.random } = this.options;
-    await postponeItem(tx, item, errorCode(error), nextDelaySeconds(policyOf(item.network), item.attempt, random()));
+    const { policyOf, random = Math.random, handlers } = this.options;
+    const [code, policy, lane] = [errorCode(error), policyOf(item.network), this.#routes.get(item)];
+    const delaySeconds = nextDelaySeconds(policy, item.attempt, random());
+    const nextAt = await postponeItem(tx, item, { code, delaySeconds, lane: lane?.key });
+    await handlers.get(item.kind)?.postponed?.(tx, item, error, nextAt);
+    if (lane && isOutage(error)) {
+      const rest = { ...policy, maxSeconds: Math.min(policy.maxSeconds, LONGEST_REST_SECONDS) };
+      await laneFailed(tx, lane, code, (failures) => nextDelaySeconds(rest, failures, random()));
+    }
     killPoint('outbox.postponing');
     tx.afterCommit(() => killPoint('outbox.postponed'));
   }

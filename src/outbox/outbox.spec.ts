@@ -3,8 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { createTestSchema, type TestSchema } from '../../test/support/database.js';
 import { enqueue, outboxEntry } from '../../test/support/outbox.js';
 import { Database } from '../storage/database.js';
-import { buryItem, claimDue, finishItem, postponeItem } from './leases.js';
+import { claimDue } from './claim.js';
+import { buryItem, finishItem, postponeItem } from './leases.js';
 import { Outbox } from './outbox.js';
+
+const ONE_EACH = { byNetwork: {}, others: 1 };
 
 describe('Outbox', () => {
   let schema: TestSchema;
@@ -23,7 +26,7 @@ describe('Outbox', () => {
     await schema.drop();
   });
 
-  const claimOne = async () => (await claimDue(db, { limit: 1, leaseSeconds: 30, perDestination: 1, held: [] }))[0]!;
+  const claimOne = async () => (await claimDue(db, { limit: 1, leaseSeconds: 30, caps: ONE_EACH, held: [] })).items[0]!;
   /** Claims what is due first and moves it to the dead letters. */
   const bury = async (code = 'REFUSED') => {
     const item = await claimOne();
@@ -53,7 +56,7 @@ describe('Outbox', () => {
   it('tells how the last attempt ended and when the next one is', async () => {
     const ref = await enqueue(db);
     const item = await claimOne();
-    await db.transaction((tx) => postponeItem(tx, item, 'BUSY', 120));
+    await db.transaction((tx) => postponeItem(tx, item, { code: 'BUSY', delaySeconds: 120 }));
     const status = (await outbox.statusOf(db, ref))!;
     expect(status).toMatchObject({ state: 'waiting', attempt: 1, lastCode: 'BUSY' });
     expect(status.nextAt!.getTime()).toBeGreaterThan(status.createdAt.getTime() + 120_000);
@@ -63,7 +66,7 @@ describe('Outbox', () => {
   it('does not let the next attempt be later than the expiry', async () => {
     const ref = await enqueue(db, outboxEntry({ expiresInSeconds: 60 }));
     const item = await claimOne();
-    await db.transaction((tx) => postponeItem(tx, item, 'BUSY', 3_600));
+    await db.transaction((tx) => postponeItem(tx, item, { code: 'BUSY', delaySeconds: 3_600 }));
     const status = (await outbox.statusOf(db, ref))!;
     expect(status.nextAt).toEqual(status.expiresAt);
   });
@@ -110,7 +113,7 @@ describe('Outbox', () => {
     const second = await enqueue(db);
     await bury();
     const blocked = await claimOne();
-    await db.transaction((tx) => postponeItem(tx, blocked, 'BUSY', 3_600));
+    await db.transaction((tx) => postponeItem(tx, blocked, { code: 'BUSY', delaySeconds: 3_600 }));
     await db.query(
       `UPDATE outbox_dead SET created_at = created_at - interval '1 day', expires_at = expires_at - interval '1 day'`,
     );

@@ -11,6 +11,12 @@ export interface OutboxEntry {
   /** UUID of the message row. The queue holds ids, never content. */
   readonly ref: string;
   readonly expiresInSeconds: number;
+  /** After so long its author is told once that it still waits; never if null. */
+  readonly noticeInSeconds?: number | null;
+  /** Waits while there is something for people, though not for ever. */
+  readonly isBulk?: boolean;
+  /** The destination is a guess: where the pair has one already, that stays. */
+  readonly isGuess?: boolean;
 }
 
 /** An item that failed for good. Its pair went on without it; an operator may retry or discard it. */
@@ -45,6 +51,19 @@ export interface OutboxCounts {
   readonly oldestSeconds: number;
 }
 
+/** What waits on one network, by pairs: each has one message or more. */
+export interface NetworkCounts {
+  readonly network: string;
+  readonly waiting: number;
+  readonly dead: number;
+  /** Pairs that a worker holds now, that are due, that are due and wait for a place, and that wait for their next attempt. */
+  readonly held: number;
+  readonly due: number;
+  readonly parked: number;
+  readonly later: number;
+  readonly oldestAt: Date | null;
+}
+
 /** The durable queue as seen by those who fill it and those who look after it; OutboxWorker empties it. */
 export class Outbox {
   /** What workers LISTEN to. Channels are shared by a whole PostgreSQL database, hence the schema. */
@@ -63,9 +82,9 @@ export class Outbox {
   async enqueue(tx: Tx, entry: OutboxEntry): Promise<void> {
     const { headId, seq } = await lockedHead(tx, entry);
     await tx.query(
-      `INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at)
-       VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
-      [headId, seq, entry.kind, entry.ref, entry.expiresInSeconds],
+      `INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at, notice_at)
+       VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5), now() + make_interval(secs => $6))`,
+      [headId, seq, entry.kind, entry.ref, entry.expiresInSeconds, entry.noticeInSeconds ?? null],
       'outbox_enqueue',
     );
     this.#announce(tx);
@@ -89,7 +108,7 @@ export class Outbox {
       `WITH dead AS (DELETE FROM outbox_dead WHERE ref = $1 RETURNING *), revived AS (
          INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at)
          SELECT head_id, seq, kind, ref, now() + (expires_at - created_at) FROM dead RETURNING head_id
-       ) UPDATE outbox_head SET next_at = now() FROM revived WHERE id = revived.head_id RETURNING id`,
+       ) UPDATE outbox_head SET next_at = now(), parked = false FROM revived WHERE id = revived.head_id RETURNING id`,
       [ref],
     );
     if (revived.length > 0) this.#announce(tx);
@@ -118,6 +137,27 @@ export class Outbox {
          coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "oldestSeconds" FROM outbox_item`,
     );
     return counts!;
+  }
+
+  /** By network. Looks at every pair: for operators, not for every request. */
+  async overview(db: Queryable): Promise<NetworkCounts[]> {
+    return db.query<{ [Field in keyof NetworkCounts]: NetworkCounts[Field] }>(
+      `SELECT network, sum(waiting)::int AS waiting, sum(dead)::int AS dead, min(oldest) AS "oldestAt",
+         count(*) FILTER (WHERE next_at IS NOT NULL AND lease_until > now())::int AS held,
+         count(*) FILTER (WHERE next_at <= now() AND NOT parked AND NOT coalesce(lease_until > now(), false))::int AS due,
+         count(*) FILTER (WHERE parked)::int AS parked,
+         count(*) FILTER (WHERE next_at > now() AND NOT coalesce(lease_until > now(), false))::int AS later
+       FROM outbox_head h
+       LEFT JOIN (SELECT head_id, count(*) AS waiting, min(created_at) AS oldest FROM outbox_item GROUP BY 1) i
+         ON i.head_id = h.id
+       LEFT JOIN (SELECT head_id, count(*) AS dead FROM outbox_dead GROUP BY 1) d ON d.head_id = h.id
+       WHERE i.head_id IS NOT NULL OR d.head_id IS NOT NULL GROUP BY network ORDER BY network`,
+    );
+  }
+
+  /** Wakes the workers of all processes after the commit: something they left alone may go now. */
+  wakeWorkers(tx: Tx): void {
+    this.#announce(tx);
   }
 
   /** Null if the queue does not know the message: it is delivered, was discarded, or was never here. */
@@ -158,11 +198,13 @@ export class Outbox {
 /** Locks the pair's head before the sequence number is taken: a number drawn first could be committed second. */
 async function lockedHead(tx: Tx, entry: OutboxEntry): Promise<{ headId: string; seq: string }> {
   const [head] = await tx.query<{ headId: string; seq: string }>(
-    `INSERT INTO outbox_head AS head (pair_key, network, destination_key, last_seq, next_at) VALUES ($1, $2, $3, 1, now())
+    `INSERT INTO outbox_head AS head (pair_key, network, destination_key, priority, last_seq, next_at)
+     VALUES ($1, $2, $3, $4, 1, now())
      ON CONFLICT (pair_key) DO UPDATE SET last_seq = head.last_seq + 1, next_at = coalesce(head.next_at, now()),
-       destination_key = excluded.destination_key
+       destination_key = CASE WHEN $5 THEN head.destination_key ELSE excluded.destination_key END,
+       priority = least(excluded.priority, CASE WHEN head.next_at IS NOT NULL THEN head.priority END)
      RETURNING id AS "headId", last_seq AS seq`,
-    [entry.pairKey, entry.network, entry.destinationKey],
+    [entry.pairKey, entry.network, entry.destinationKey, entry.isBulk ? 1 : 0, entry.isGuess ?? false],
     'outbox_head',
   );
   return head!;

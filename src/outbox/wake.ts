@@ -8,10 +8,12 @@ export class Wake {
     this.#release();
   }
 
-  /** Resolves when raised, or after `ms` at the latest. */
-  async wait(ms: number): Promise<void> {
+  /** Resolves when raised, or after `ms` at the latest. @returns whether it was raised */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#raised) await this.#raisedOrLate(ms);
+    const wasRaised = this.#raised;
     this.#raised = false;
+    return wasRaised;
   }
 
   #raisedOrLate(ms: number): Promise<void> {

@@ -34,13 +34,18 @@ export interface Tx extends Queryable {
   afterCommit(work: (db: Queryable) => void): void;
 }
 
+/** Whoever can open transactions: a process's pool, or the one connection of a command. */
+export interface Transactor extends Queryable {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
 /** The server gives up first and says so; a connection that stays silent even then is dead. */
 const SILENCE_MS = 5_000;
 /** A peer that has vanished is noticed although nothing is asked of it. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 
 /** Connections, transactions and migrations. TypeORM holds the pool; statements are SQL by their table's owner. */
-export class Database implements Queryable {
+export class Database implements Transactor {
   readonly #source: DataSource;
 
   constructor(readonly options: DatabaseOptions) {

@@ -21,8 +21,16 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   byId('mailbox', 'sealed_envelope'),
   byId('message', 'sealed_payload'),
   byId('message', 'sealed_frozen'),
+  byId('message_event', 'sealed_answer'),
   byId('message_map', 'sealed_ids'),
   byId('notification_channel', 'sealed_recipient'),
+  {
+    table: 'outbox_lane',
+    column: 'sealed_destination',
+    key: 'destination_key',
+    keyType: 'bytea',
+    row: hex,
+  },
   byId('profile_link', 'sealed_link'),
 ];
 

@@ -117,6 +117,7 @@ export function describeAdapter(name: string, harness: AdapterHarness): void {
     });
     const notice = (conversation: AdapterContext): OutgoingNotice => ({
       id: 'c3'.repeat(32),
+      status: 'failed',
       to: alice,
       receiver: BOB.name,
       about: port.received[0]!.remoteId,

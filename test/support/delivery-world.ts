@@ -23,8 +23,10 @@ import { signProfile, type UserProfile } from '../../src/protocol/profile/user-p
 import { createPerson, type Person } from '../../src/sandbox/people.js';
 import { keyOwners, MemoryEns, namesOver } from './memory-ens.js';
 import { openTestStorage, type TestStorage } from './storage.js';
+import { QueuePressure } from '../../src/outbox/pressure.js';
 
 const SERVICE = 'ds.gateway.eth' as EnsName;
+const NO_PRESSURE = { maxWaiting: 1_000_000, diskPaths: [], minFreeBytes: 0 };
 const SIZE_LIMIT = 20_000;
 const PLENTY = {
   rates: { submissionsPerMinute: 10_000, requestsPerMinute: 10_000, rpcCallsPerMinute: 10_000 },
@@ -96,6 +98,7 @@ export class DeliveryWorld {
       keys: this.own.keys,
       limits: new Limits({ db, sealer, clock, rates: PLENTY.rates }),
       quota: this.quotaOf(quota),
+      pressure: new QueuePressure({ db, limits: NO_PRESSURE, log: silentLog }),
       sizeLimit: SIZE_LIMIT,
       log: silentLog,
     });

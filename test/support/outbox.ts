@@ -34,20 +34,22 @@ export interface TestWorkerOptions extends Partial<OutboxWorkerOptions> {
   readonly db: Database;
   readonly handle: ItemHandler['handle'];
   readonly fail?: ItemHandler['fail'];
+  readonly delayed?: ItemHandler['delayed'];
 }
 
 /** A started worker that polls and retries at once, unless told otherwise. */
 export async function startWorker({
   handle,
   fail = async () => {},
+  delayed,
   ...options
 }: TestWorkerOptions): Promise<OutboxWorker> {
   const worker = new OutboxWorker({
     outbox: new Outbox(options.db.schema),
-    handlers: new Map([[KIND, { handle, fail }]]),
+    handlers: new Map([[KIND, { handle, fail, delayed }]]),
     policyOf: () => ({ firstSeconds: 0.001, factor: 1, maxSeconds: 0.001, jitter: 0 }),
     concurrency: 8,
-    perDestination: 8,
+    caps: { byNetwork: {}, others: 8 },
     leaseSeconds: 30,
     pollSeconds: 0.02,
     log: silentLog,

@@ -169,6 +169,7 @@ describe('EmailAdapter', () => {
       to: ALICE,
       receiver: 'bob.eth',
       about: received[0]!.remoteId as RemoteId,
+      status: 'failed' as const,
       reason: { code: 'EXPIRED', text: 'It could not be delivered for five days.' },
       conversation: received[0]!.conversation,
     };

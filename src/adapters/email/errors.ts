@@ -28,6 +28,7 @@ const CORE_REPLIES: Readonly<Record<string, Reply>> = {
   RELAY_REFUSED: [550, '5.7.1'],
   MESSAGE_TOO_LARGE: [552, '5.3.4'],
   EXPIRED: [451, '4.4.7'],
+  OVERLOADED: [452, '4.3.1'],
 };
 
 const KIND_REPLIES: Readonly<Record<ErrorKind, Reply>> = {

@@ -148,6 +148,7 @@ export class MailIntake {
       dedup,
       inReplyTo,
       conversation: { ...mail.context, dmarcFailed, bounceable },
+      isBulk: mail.context.auto,
     });
     return id;
   }

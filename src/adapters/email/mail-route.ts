@@ -61,7 +61,7 @@ async function ask(name: string, type: string, domain: string, resolver: DnsReso
   } catch (cause) {
     if (isMissingRecord(cause)) return [];
     const reason = `The mail server of ${domain} could not be looked up; we try again later.`;
-    throw new DeliveryFailedError({ code: 'DNS_UNAVAILABLE', reason, retryable: true, cause });
+    throw new DeliveryFailedError({ code: 'DNS_UNAVAILABLE', reason, retryable: true, outage: true, cause });
   }
 }
 

@@ -25,6 +25,7 @@ const CONTEXT = {
 };
 const notice = (conversation: OutgoingNotice['conversation'] = CONTEXT, receiver = 'bob.eth'): OutgoingNotice => ({
   id: 'ab'.repeat(32),
+  status: 'failed',
   to: 'mailto:alice@example.com' as ForeignAddress,
   receiver,
   about: '<1@example.com>' as RemoteId,

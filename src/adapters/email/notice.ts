@@ -42,8 +42,8 @@ function build(
   root.setHeader([
     { key: 'From', value: `"Mail delivery" <postmaster@${context.domain}>` },
     { key: 'To', value: to },
-    { key: 'Subject', value: `Undelivered mail: ${context.subject || 'no subject'}` },
-    { key: 'Date', value: new Date(now).toUTCString().replace('GMT', '+0000') },
+    { key: 'Subject', value: `${HEADINGS[notice.status]}: ${context.subject || 'no subject'}` },
+    { key: 'Date', value: mailDate(now) },
     { key: 'Message-ID', value: ownMessageId(notice.id, context.domain) },
     { key: 'In-Reply-To', value: notice.about },
     { key: 'References', value: notice.about },
@@ -56,10 +56,14 @@ function build(
   return root.build();
 }
 
-function explain({ receiver, reason }: OutgoingNotice, context: EmailContext): string {
+const HEADINGS = { failed: 'Undelivered mail', delayed: 'Delayed mail' } as const;
+const VERBS = { failed: 'did not reach', delayed: 'has not reached' } as const;
+
+function explain({ receiver, reason, status }: OutgoingNotice, context: EmailContext): string {
   const subject = context.subject === '' ? '' : ` ("${context.subject}")`;
+  const yet = status === 'delayed' ? ' yet' : '';
   const lines = [
-    `Your mail${subject} did not reach ${cleanLine(receiver, 300)}.`,
+    `Your mail${subject} ${VERBS[status]} ${cleanLine(receiver, 300)}${yet}.`,
     '',
     cleanText(reason.text),
     '',
@@ -68,15 +72,21 @@ function explain({ receiver, reason }: OutgoingNotice, context: EmailContext): s
   return `${lines.join('\r\n')}\r\n`;
 }
 
+/** RFC 3463 §3.5: delivery time expired, of the class that passes. */
+const DELAY_STATUS = '4.4.7';
+
+const mailDate = (at: number) => new Date(at).toUTCString().replace('GMT', '+0000');
+
 /** RFC 3464 §2.2, §2.3 */
-function statusFields({ receiver, reason }: OutgoingNotice, { domain }: EmailContext): string {
+function statusFields({ receiver, reason, status, until }: OutgoingNotice, { domain }: EmailContext): string {
   const text = cleanLine(reason.text, 400).replace(/[^\x20-\x7e]/g, '?');
   const lines = [
     `Reporting-MTA: dns; ${domain}`,
     '',
     `Final-Recipient: rfc822; ${receiverAddress(receiver, domain)}`,
-    'Action: failed',
-    `Status: ${failureStatus(reason.code)}`,
+    `Action: ${status}`,
+    `Status: ${status === 'delayed' ? DELAY_STATUS : failureStatus(reason.code)}`,
+    ...(until === undefined ? [] : [`Will-Retry-Until: ${mailDate(until)}`]),
     `Diagnostic-Code: x-dm3; ${text}`,
   ];
   return `${lines.join('\r\n')}\r\n`;

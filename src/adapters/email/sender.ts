@@ -112,7 +112,14 @@ function toDeliveryError(error: SmtpFailure, wasSent: boolean): DeliveryFailedEr
   }
   const reason = 'The mail server of the receiver could not be reached or broke off; we try again later.';
   const certainty = wasSent ? 'uncertain' : 'certain';
-  return new DeliveryFailedError({ code: 'MAIL_HOST_UNREACHABLE', reason, retryable: true, certainty, cause: error });
+  return new DeliveryFailedError({
+    code: 'MAIL_HOST_UNREACHABLE',
+    reason,
+    retryable: true,
+    certainty,
+    outage: true,
+    cause: error,
+  });
 }
 
 /** Only what is said about this mail: a greeting, TLS or login that fails is for the operators to mend. */

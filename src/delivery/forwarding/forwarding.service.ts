@@ -43,6 +43,8 @@ interface Refusal {
   readonly service: string;
   readonly reason: string;
   readonly retryable: boolean;
+  /** It could not be reached at all. */
+  readonly outage?: boolean;
   readonly cause?: unknown;
 }
 
@@ -63,6 +65,13 @@ export class ForwardingService {
       refusals.push(result);
     }
     throw failure(refusals);
+  }
+
+  /** The first of the receiver's delivery services, normalised; null if that is ours, or there is none. */
+  firstService(receiver: UserProfile): EnsName | null {
+    const [service = ''] = receiver.deliveryServices;
+    const name = tryNormaliseName(service);
+    return name === this.parts.own.name ? null : name;
   }
 
   /** Largest envelope the receiver's first answering delivery service takes, bytes; null if none says. */
@@ -126,7 +135,7 @@ export class ForwardingService {
 function refusal(service: string, outcome: Exclude<SubmitOutcome, { kind: 'accepted' | 'other-dialect' }>): Refusal {
   const { reason } = outcome;
   if (outcome.kind === 'refused') return { service, reason, retryable: false };
-  return { service, reason, retryable: true, cause: outcome.cause };
+  return { service, reason, retryable: true, outage: outcome.cause !== undefined, cause: outcome.cause };
 }
 
 function failure(refusals: readonly Refusal[]): ForwardingFailedError {
@@ -138,6 +147,7 @@ function failure(refusals: readonly Refusal[]): ForwardingFailedError {
   return new ForwardingFailedError({
     reason: `No delivery service took the message (${said}).`,
     retryable,
+    outage: refusals.every((refusal) => refusal.outage),
     cause: refusals[0]!.cause,
   });
 }

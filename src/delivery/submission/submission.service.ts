@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
 import type { EthAddress, Hash } from '../../common/ids.js';
 import { killPoint } from '../../ops/kill-points.js';
+import type { QueuePressure } from '../../outbox/pressure.js';
 import { isRemembered, rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
@@ -39,6 +40,7 @@ interface Parts {
   readonly quota: MailboxQuota;
   readonly spam: SpamGuard;
   readonly mailbox: MailboxStore;
+  readonly pressure: QueuePressure;
   readonly sizeLimit: number;
   readonly log: EventLog;
 }
@@ -82,7 +84,7 @@ export class SubmissionService {
    * @param input the envelope as JSON text or as an object
    * @param origin only for messages that the gateway hands in
    * @throws MalformedEnvelopeError, EnvelopeTooLargeError, DecryptionError, ReceiverUnknownError, ForgedSenderError,
-   *   UnverifiedSenderError, SpamRefusedError; retryable: RateLimitedError, MailboxFullError, NamingUnavailableError,
+   *   UnverifiedSenderError, SpamRefusedError; retryable: OverloadedError, RateLimitedError, MailboxFullError, NamingUnavailableError,
    *   StorageUnavailableError
    */
   async submit(input: unknown, origin?: Origin): Promise<'accepted' | 'duplicate'> {
@@ -105,10 +107,17 @@ export class SubmissionService {
     const size = this.#checkedSize(envelope);
     const information = openDeliveryInformation(crypto, envelope, keys.encryption);
     const receiver = await parties.receiver(information.to);
+    if (!origin) this.#checkRoom(receiver);
     const sender = await parties.sender(information.from, envelope);
     await limits.submission(sender.signingKey ? sender.address : null, receiver.address);
     if (!receiver.claimed) await spam.check({ receiver: receiver.address, from: information.from, sender, origin });
     return { envelope, size, information, receiver, sender, hash: encryptedMessageHash(crypto, envelope.message) };
+  }
+
+  /** What the gateway itself hands in was accepted before, and makes room in the queue. @throws OverloadedError */
+  #checkRoom({ claimed }: Receiver): void {
+    if (claimed) this.parts.pressure.checkQueue();
+    else this.parts.pressure.checkSpace();
   }
 
   #checkedSize(envelope: Envelope): number {

@@ -35,10 +35,13 @@ export interface OutgoingMessage {
   readonly target: RemoteId | null;
 }
 
-/** A permanent failure (or success worth telling) reported to the author of a foreign message, in his own network. */
+/** What became of a foreign message, reported to its author in his own network: it failed for good, or still waits. */
 export interface OutgoingNotice {
-  /** Deterministic 64 hex digits: the same failure is reported once. */
+  /** Deterministic 64 hex digits: the same is reported once. */
   readonly id: string;
+  readonly status: 'failed' | 'delayed';
+  /** How long it is tried, milliseconds since the epoch; only where it is delayed. */
+  readonly until?: number;
   readonly to: ForeignAddress;
   /** The receiver it did not reach, as the author wrote it. */
   readonly receiver: string;
@@ -79,6 +82,8 @@ export interface Target {
   readonly address: EthAddress;
   /** Largest dm3 envelope the receiver's delivery service takes, bytes; null when it did not say. */
   readonly sizeLimit: number | null;
+  /** ENS name of the first delivery service it goes to; null where that is ours. For the core's own use. */
+  readonly service?: EnsName | null;
 }
 
 /** How sure the network is that the sender is who the message says. `detail` is one short line for a person. */
@@ -105,6 +110,8 @@ export interface ForeignMessage {
   readonly inReplyTo: readonly RemoteId[];
   /** Where the foreign network itself names the thread or room. */
   readonly conversation: AdapterContext;
+  /** Written by a machine for many: it lets what people write go first. */
+  readonly isBulk?: boolean;
 }
 
 export interface Acceptance {
@@ -126,7 +133,8 @@ export interface GatewayPort {
   /**
    * Takes over responsibility: returns only after commit.
    * @throws MessageTooLargeError with `facts.limitBytes`, SpamRefusedError where no receiver takes it; RelayRefusedError
-   *   where one is on a foreign network; NamingUnavailableError, StorageUnavailableError (retry).
+   *   where one is on a foreign network; NamingUnavailableError, StorageUnavailableError, OverloadedError (retry; the
+   *   last with `facts.retryAfterSeconds`).
    */
   receive(message: ForeignMessage): Promise<Acceptance>;
 

@@ -5,16 +5,20 @@ export class DeliveryFailedError extends GatewayError {
   /** `certain`: nothing was delivered. `uncertain`: the network may have taken it before the connection broke. */
   readonly certainty: 'certain' | 'uncertain';
 
-  /** @param reason a sentence for the sender: who refused, in its own words, and what to do. */
+  /**
+   * @param reason a sentence for the sender: who refused, in its own words, and what to do.
+   * @param outage the far side is out of reach: whatever else goes to the same destination waits with it.
+   */
   constructor(options: {
     code: string;
     reason: string;
     retryable: boolean;
     certainty?: 'certain' | 'uncertain';
+    outage?: boolean;
     cause?: unknown;
   }) {
-    const { code, reason, retryable, cause } = options;
-    super({ code, kind: retryable ? 'unavailable' : 'forbidden', message: reason, retryable, cause });
+    const { code, reason, retryable, outage, cause } = options;
+    super({ code, kind: retryable ? 'unavailable' : 'forbidden', message: reason, retryable, outage, cause });
     this.certainty = options.certainty ?? 'certain';
   }
 }

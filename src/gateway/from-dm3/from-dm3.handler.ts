@@ -1,5 +1,5 @@
 import { isRetryable } from '../../common/errors.js';
-import type { ConversationId, EnsName, EthAddress, Hash, RemoteId } from '../../common/ids.js';
+import type { ConversationId, EnsName, EthAddress, Hash, MessageId, RemoteId } from '../../common/ids.js';
 import { InvalidNameError, parseAddressName } from '../../naming/ens-name.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
@@ -17,6 +17,9 @@ import type { ConversationTokens } from '../conversations/token.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
+import type { MessageTraceStore } from '../messages/message-trace.store.js';
+import { noteOf } from '../messages/note.js';
+import type { MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
 import { MessageUnusableError } from './errors.js';
 import { renderingFromJson, renderingToJson } from './frozen.js';
@@ -35,6 +38,8 @@ interface Parts {
   readonly messages: MessageStore;
   readonly map: MessageMapStore;
   readonly notices: Notices;
+  readonly trace: MessageTraceStore;
+  readonly queue: MessageQueue;
   readonly conversationDays: number;
   readonly log: EventLog;
 }
@@ -53,15 +58,18 @@ export class FromDm3Handler implements ItemHandler {
   constructor(private readonly parts: Parts) {}
 
   async handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void> {
-    const { db, messages, adapters, log } = this.parts;
+    const { db, messages, adapters, queue, log } = this.parts;
     const message = await messages.load<FromDm3Payload, FrozenRendering>(db, claim.ref);
     if (!message || message.state === 'delivered') return undefined;
     const adapter = adapters.of(message.network);
+    const { destination } = message.payload;
+    if (destination) claim.routedTo(queue.lane(message.network, destination)); // older rows do not name it
     const rendering = message.frozen ? renderingFromJson(message.frozen) : await this.#render(claim, message, adapter);
     if (rendering) await adapter.send(rendering);
     killPoint('from-dm3.sent');
     return async (tx) => {
-      await messages.delivered(tx, message.id, rendering ? null : 'LEFT_OUT_BY_RULE');
+      const { attempt } = claim;
+      await messages.delivered(tx, message.id, { attempt, code: rendering ? null : 'LEFT_OUT_BY_RULE' });
       log.info('message.delivered', { id: message.id, network: message.network, attempt: claim.attempt });
     };
   }
@@ -70,7 +78,19 @@ export class FromDm3Handler implements ItemHandler {
     const { messages, notices } = this.parts;
     const message = await messages.load<FromDm3Payload, FrozenRendering>(tx, item.ref);
     if (!message) return;
-    await messages.failed(tx, message.id, await notices.aboutFromDm3(tx, message, error, isRetryable(error)));
+    const code = await notices.aboutFromDm3(tx, message, error, isRetryable(error));
+    await messages.failed(tx, message.id, { ...noteOf(item, error), code });
+  }
+
+  async postponed(tx: Tx, item: ClaimedItem, error: unknown, nextAt: Date): Promise<void> {
+    await this.parts.messages.postponed(tx, item.ref as MessageId, { ...noteOf(item, error), nextAt });
+  }
+
+  async delayed(tx: Tx, item: ClaimedItem): Promise<void> {
+    const { messages, notices } = this.parts;
+    const message = await messages.load<FromDm3Payload, FrozenRendering>(tx, item.ref);
+    if (!message || !(await notices.delayOfFromDm3(tx, message, item.expiresAt))) return;
+    await messages.delayTold(tx, message.id);
   }
 
   /** Renders and commits before anything leaves: a crash here costs a second rendering, after it the same bytes go. */
@@ -109,7 +129,7 @@ export class FromDm3Handler implements ItemHandler {
     message: Loaded,
     made: { place: Place; rendering: Rendering; hash: Hash; name: EnsName },
   ): Promise<void> {
-    const { conversations, messages, map } = this.parts;
+    const { conversations, messages, map, trace } = this.parts;
     const { rendering, name } = made;
     const { id } = made.place.conversation ?? (await conversations.open(tx, message));
     await conversations.touch(tx, id, { context: rendering.conversation, shownName: name });
@@ -120,6 +140,7 @@ export class FromDm3Handler implements ItemHandler {
       const ids = { messageHash: made.hash, encryptedMessageHash, referredBy, remoteId };
       await map.add(tx, { owner, network, conversation: id, ids });
     }
+    await trace.add(tx, message.id, [made.hash, ...rendering.remoteIds]);
     await messages.freeze(tx, message.id, renderingToJson(rendering), id);
   }
 

@@ -7,6 +7,7 @@ import { RelayRefusedError } from '../adapter/errors.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { SignedLink } from '../links/link.js';
+import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import type { MessageStore } from '../messages/message.store.js';
 import { ITEM, type MessageQueue } from '../messages/queue.js';
 import { GatewayDestination } from './gateway-destination.js';
@@ -41,7 +42,8 @@ beforeEach(() => {
   const [messages, queue] = [{ add }, { toForeign }] as unknown as [MessageStore, MessageQueue];
   link = null;
   const links = { recorded: async () => link };
-  destination = new GatewayDestination({ ghosts, links, adapters, messages, queue });
+  const trace = { add: async () => {} } as unknown as MessageTraceStore;
+  destination = new GatewayDestination({ ghosts, links, adapters, messages, trace, queue });
 });
 
 const checked = (sender: EthAddress): CheckedEnvelope => ({

@@ -1,6 +1,7 @@
 import type { EnsName, EthAddress, MessageId } from '../../common/ids.js';
 import type { CheckedEnvelope, ClaimedReceiver, Destination } from '../../delivery/submission/destination.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
+import { claimedHash } from '../../protocol/envelope/envelope.js';
 import type { Tx } from '../../storage/database.js';
 import { RelayRefusedError } from '../adapter/errors.js';
 import type { AdapterRegistry } from '../adapters.js';
@@ -8,6 +9,7 @@ import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { SignedLink } from '../links/link.js';
 import type { LinkedProfiles } from '../links/linked-profiles.js';
 import type { MessageStore } from '../messages/message.store.js';
+import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { ITEM, type MessageQueue } from '../messages/queue.js';
 import type { FromDm3Payload } from './payload.js';
 
@@ -16,6 +18,7 @@ interface Parts {
   readonly links: Pick<LinkedProfiles, 'recorded'>;
   readonly adapters: AdapterRegistry;
   readonly messages: MessageStore;
+  readonly trace: MessageTraceStore;
   readonly queue: MessageQueue;
 }
 
@@ -35,14 +38,15 @@ export class GatewayDestination implements Destination {
   }
 
   async #accept(tx: Tx, ghost: Ghost, id: MessageId, checked: CheckedEnvelope): Promise<void> {
-    const { ghosts, adapters, messages, queue } = this.parts;
+    const { ghosts, adapters, messages, trace, queue } = this.parts;
     const { network, foreign, address } = ghost;
     const linked = await this.#linkOf(tx, checked.sender.address);
     const identity = linked?.owner ?? checked.sender.address;
     const destination = adapters.of(network).destinationOf(foreign);
     await ghosts.remember(tx, ghost);
     const row = { id, direction: 'from-dm3' as const, network, identity, ghost: address, conversation: null };
-    await messages.add(tx, { ...row, payload: { ...payloadOf(checked), writesAs: linked?.main } });
+    await messages.add(tx, { ...row, payload: { ...payloadOf(checked), destination, writesAs: linked?.main } });
+    await trace.add(tx, id, hashesOf(checked));
     await queue.toForeign(tx, id, ITEM.fromDm3, { from: identity, to: address, network, destination });
   }
 
@@ -59,7 +63,13 @@ export class GatewayDestination implements Destination {
   }
 }
 
-function payloadOf({ envelope, deliveryInformation, encryptedMessageHash, sender }: CheckedEnvelope): FromDm3Payload {
+/** Both generations of clients know their message by one of them. */
+function hashesOf({ envelope, encryptedMessageHash }: CheckedEnvelope): string[] {
+  return [...new Set([encryptedMessageHash, claimedHash(envelope) ?? encryptedMessageHash])];
+}
+
+function payloadOf(checked: CheckedEnvelope): Omit<FromDm3Payload, 'destination'> {
+  const { envelope, deliveryInformation, encryptedMessageHash, sender } = checked;
   const { name, signingKey } = sender;
   return { envelope, deliveryInformation, encryptedMessageHash, sender: { name, signingKey: toBase64(signingKey) } };
 }

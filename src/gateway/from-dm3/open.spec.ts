@@ -30,6 +30,7 @@ function payload(
     deliveryInformation: { to: metadata.to, from: metadata.from },
     encryptedMessageHash: `0x${'0'.repeat(64)}` as Hash,
     sender: { name: metadata.from as EnsName, signingKey: toBase64(envelopeSignedBy.signing.publicKey) },
+    destination: 'harbour',
   };
 }
 

@@ -9,6 +9,8 @@ export interface FromDm3Payload {
   readonly sender: { readonly name: EnsName; readonly signingKey: string };
   /** The dm3 name that the sender, who wrote from a foreign network, is linked with: he writes as that. */
   readonly writesAs?: EnsName;
+  /** Of the queue, by its name. */
+  readonly destination: string;
 }
 
 /** Sealed in `message.sealed_frozen`: what the adapter made of it. */

@@ -1,12 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { ConversationId, EthAddress, MessageId, NetworkId } from '../../common/ids.js';
 import { addressBytes, addressFromBytes } from '../../delivery/addresses.js';
 import type { Queryable } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
+import { IllegalTransitionError } from './errors.js';
+import { TRANSITIONS, type MessageEvent, type MessageState, type TransitionName } from './transitions.js';
 
 export type Direction = 'to-dm3' | 'from-dm3' | 'notice';
-
-/** accepted -> frozen -> delivered | failed; `failed` may go back to `accepted` by an operator's retry. */
-export type MessageState = 'accepted' | 'frozen' | 'delivered' | 'failed';
 
 export interface NewMessage {
   readonly id: MessageId;
@@ -22,7 +22,29 @@ export interface StoredMessage extends Omit<NewMessage, 'payload'> {
   readonly state: MessageState;
   readonly code: string | null;
   readonly acceptedAt: Date;
+  readonly frozenAt: Date | null;
   readonly settledAt: Date | null;
+  /** That it took until it was delivered or failed; 0 until then. */
+  readonly attempts: number;
+}
+
+/** What happened to a message besides being accepted, frozen and delivered. */
+export interface HistoryEntry {
+  readonly at: Date;
+  readonly event: MessageEvent;
+  readonly attempt: number | null;
+  readonly code: string | null;
+  /** What the far side, or we, said: a sentence for a person. */
+  readonly answer: string | null;
+  readonly nextAt: Date | null;
+}
+
+/** What a transition leaves in the history. */
+interface Note {
+  readonly attempt?: number;
+  readonly code?: string;
+  readonly answer?: string | null;
+  readonly nextAt?: Date;
 }
 
 interface Row {
@@ -37,12 +59,20 @@ interface Row {
   readonly sealed_frozen: Buffer | null;
   readonly code: string | null;
   readonly accepted_at: Date;
+  readonly frozen_at: Date | null;
   readonly settled_at: Date | null;
+  readonly attempts: number;
 }
 
-const place = (column: 'sealed_payload' | 'sealed_frozen', id: string) => ({ table: 'message', column, row: id });
+const ANSWER_LENGTH = 1_000;
 
-/** Table `message`: what we are responsible for, from acceptance to its final state. Content is erased there. */
+const place = (column: 'sealed_payload' | 'sealed_frozen', id: string) => ({ table: 'message', column, row: id });
+const answerPlace = (id: string) => ({ table: 'message_event', column: 'sealed_answer', row: id });
+
+/**
+ * Tables `message` and `message_event`: what we are responsible for, from acceptance to its final state, and what
+ * happened on the way. Content is erased at the end. States change here alone, along `TRANSITIONS`.
+ */
 export class MessageStore {
   constructor(private readonly sealer: Sealer) {}
 
@@ -80,30 +110,58 @@ export class MessageStore {
     return (await db.query(sql, [addressBytes(identity), addressBytes(ghost)], 'message-has-written')).length > 0;
   }
 
-  /** From here on every attempt sends the same bytes. */
+  /** From here on every attempt sends the same bytes. @throws IllegalTransitionError */
   async freeze(tx: Queryable, id: MessageId, frozen: unknown, conversation: ConversationId | null): Promise<void> {
-    const sql = `UPDATE message SET state = 'frozen', sealed_frozen = $2, conversation_id = coalesce($3, conversation_id)
-      WHERE id = $1`;
-    await tx.query(sql, [id, this.sealer.sealJson(place('sealed_frozen', id), frozen), conversation], 'message-freeze');
+    const set = `sealed_frozen = $3, conversation_id = coalesce($4, conversation_id), frozen_at = now()`;
+    const sealed = this.sealer.sealJson(place('sealed_frozen', id), frozen);
+    await this.#move(tx, id, 'freeze', { set, values: [sealed, conversation] });
   }
 
-  /** Final: the content goes, ids and times stay. */
-  async delivered(tx: Queryable, id: MessageId, code: string | null = null): Promise<void> {
-    const sql = `UPDATE message SET state = 'delivered', code = $2, settled_at = now(),
-      sealed_payload = NULL, sealed_frozen = NULL WHERE id = $1`;
-    await tx.query(sql, [id, code], 'message-delivered');
+  /** An attempt failed and will be repeated. @throws IllegalTransitionError */
+  async postponed(tx: Queryable, id: MessageId, note: Note): Promise<void> {
+    await this.#move(tx, id, 'postpone', { note });
   }
 
-  /** Dead letter: the content stays, so that an operator can retry, until it is purged. */
-  async failed(tx: Queryable, id: MessageId, code: string): Promise<void> {
-    await tx.query(`UPDATE message SET state = 'failed', code = $2, settled_at = now() WHERE id = $1`, [id, code]);
+  /** The author was told that it still waits. @throws IllegalTransitionError */
+  async delayTold(tx: Queryable, id: MessageId): Promise<void> {
+    await this.#move(tx, id, 'tell-delay', { note: {} });
   }
 
-  /** An operator's retry. */
+  /**
+   * Final: the content goes, ids and times stay.
+   * @param end the attempt that delivered it, and why there was nothing to deliver where that is so
+   * @throws IllegalTransitionError
+   */
+  async delivered(tx: Queryable, id: MessageId, { attempt, code = null }: { attempt: number; code?: string | null }) {
+    const set = `code = $3, attempts = $4, settled_at = now(), sealed_payload = NULL, sealed_frozen = NULL`;
+    await this.#move(tx, id, 'deliver', { set, values: [code, attempt] });
+  }
+
+  /** Dead letter: the content stays, so that an operator can retry, until it is purged. @throws IllegalTransitionError */
+  async failed(tx: Queryable, id: MessageId, note: Note & { readonly code: string }): Promise<void> {
+    const set = 'code = $3, attempts = $4, settled_at = now()';
+    await this.#move(tx, id, 'fail', { set, values: [note.code, note.attempt ?? 0], note });
+  }
+
+  /** An operator's retry. @throws IllegalTransitionError */
   async reopened(tx: Queryable, id: MessageId): Promise<void> {
-    const sql = `UPDATE message SET state = CASE WHEN sealed_frozen IS NULL THEN 'accepted' ELSE 'frozen' END,
-      code = NULL, settled_at = NULL WHERE id = $1`;
-    await tx.query(sql, [id]);
+    await this.#move(tx, id, 'retry', { set: 'code = NULL, settled_at = NULL', note: {} });
+  }
+
+  /** An operator gave it up. @throws IllegalTransitionError */
+  async discarded(tx: Queryable, id: MessageId): Promise<void> {
+    await this.#move(tx, id, 'discard', { set: 'sealed_payload = NULL, sealed_frozen = NULL', note: {} });
+  }
+
+  /** Oldest first. */
+  async history(db: Queryable, id: string): Promise<HistoryEntry[]> {
+    const sql = `SELECT id, at, event, attempt, code, next_at AS "nextAt", sealed_answer AS sealed
+      FROM message_event WHERE message_id = $1 ORDER BY at`;
+    type EventRow = { [Field in keyof HistoryEntry]: HistoryEntry[Field] } & { id: string; sealed: Buffer | null };
+    return (await db.query<EventRow>(sql, [id])).map(({ id: row, sealed, ...entry }) => ({
+      ...entry,
+      answer: sealed && this.sealer.openJson<string>(answerPlace(row), sealed),
+    }));
   }
 
   /** Erases the content of dead letters older than `days`. @returns how many, `limit` at most */
@@ -120,6 +178,35 @@ export class MessageStore {
       WHERE settled_at IS NOT NULL AND settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
   }
+
+  /** The one place where states change: a message that is somewhere else than the transition begins stays there. */
+  async #move(
+    tx: Queryable,
+    id: MessageId,
+    name: TransitionName,
+    { set, values = [], note }: { set?: string; values?: readonly unknown[]; note?: Note },
+  ): Promise<void> {
+    const { from, to, event } = TRANSITIONS[name];
+    const changes = [`state = ${nextState(to)}`, ...(set ? [set] : [])].join(', ');
+    const sql = `UPDATE message SET ${changes} WHERE id = $1 AND state = ANY ($2) RETURNING id`;
+    const moved = await tx.query(sql, [id, from, ...values], `message-${name}`);
+    if (moved.length === 0) throw new IllegalTransitionError({ transition: name });
+    if (event) await this.#note(tx, id, event, note ?? {});
+  }
+
+  async #note(tx: Queryable, message: MessageId, event: MessageEvent, note: Note): Promise<void> {
+    const { attempt = null, code = null, answer, nextAt = null } = note;
+    const id = randomUUID();
+    const sealed = answer ? this.sealer.sealJson(answerPlace(id), answer.slice(0, ANSWER_LENGTH)) : null;
+    const sql = `INSERT INTO message_event (id, message_id, event, attempt, code, next_at, sealed_answer)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)`;
+    await tx.query(sql, [id, message, event, attempt, code, nextAt, sealed], 'message-note');
+  }
+}
+
+function nextState([state, ifFrozen]: readonly MessageState[]): string {
+  if (!state) return 'state';
+  return ifFrozen ? `CASE WHEN sealed_frozen IS NULL THEN '${state}' ELSE '${ifFrozen}' END` : `'${state}'`;
 }
 
 function stored(row: Row): StoredMessage {
@@ -133,6 +220,8 @@ function stored(row: Row): StoredMessage {
     conversation: row.conversation_id as ConversationId | null,
     code: row.code,
     acceptedAt: row.accepted_at,
+    frozenAt: row.frozen_at,
     settledAt: row.settled_at,
+    attempts: row.attempts,
   };
 }

@@ -13,20 +13,22 @@ const ID = '5b0ddc1f-6a1c-4d0e-8f52-6a6f7d3f4c11' as MessageId;
 const [BOB, CAROL] = [addressOf('b'), addressOf('c')];
 const tx = {} as Tx;
 
+const HOURLY = { byNetwork: { matrix: 0, xmtp: 60 }, others: 3_600 };
+
 function queueWith(expirySeconds: Record<string, number> = {}) {
   const outbox = new Outbox('test');
   const entries: OutboxEntry[] = [];
   jest.spyOn(outbox, 'enqueue').mockImplementation(async (_, entry) => void entries.push(entry));
   const secrets = { rootSecret: randomBytes(32), storageKeys: [{ id: 1, key: randomBytes(32) }] as const };
   const sealer = new Sealer(createNobleProvider(), randomBytes, secrets);
-  return { queue: new MessageQueue({ outbox, sealer, expirySeconds }), entries };
+  return { queue: new MessageQueue({ outbox, sealer, expirySeconds, delayNotice: HOURLY }), entries };
 }
 const toEmail = { from: BOB, to: CAROL, network: 'email' as NetworkId, destination: 'example.org' };
 
 describe('MessageQueue', () => {
   it('puts both ways of two people, and each destination, into lines of their own', async () => {
     const { queue, entries } = queueWith();
-    await queue.toDm3(tx, ID, CAROL, BOB);
+    await queue.toDm3(tx, ID, { from: CAROL, to: BOB });
     await queue.toForeign(tx, ID, ITEM.fromDm3, toEmail);
     await queue.toForeign(tx, ID, ITEM.notice, toEmail);
     await queue.toForeign(tx, ID, ITEM.fromDm3, { ...toEmail, destination: 'example.com' });
@@ -52,6 +54,30 @@ describe('MessageQueue', () => {
     expect(await days('email', {})).toBe(5);
     expect(await days('matrix', {})).toBe(7);
     expect(await days('email', { email: 86_400 })).toBe(1);
+  });
+
+  it('tells authors of a delay after an hour, or as the settings say for a network', async () => {
+    const after = async (network: string) => {
+      const { queue, entries } = queueWith();
+      await queue.toForeign(tx, ID, ITEM.fromDm3, { ...toEmail, network: network as NetworkId });
+      return entries[0]!.noticeInSeconds;
+    };
+    expect([await after('email'), await after('matrix'), await after('xmtp')]).toEqual([3_600, null, 60]);
+  });
+
+  it('puts messages for one delivery service into its lane, and guesses where it is not known', async () => {
+    const { queue, entries } = queueWith();
+    await queue.toDm3(tx, ID, { from: CAROL, to: BOB, service: 'ds.eth', isBulk: true });
+    await queue.toDm3(tx, ID, { from: BOB, to: CAROL, service: 'ds.eth' });
+    await queue.toDm3(tx, ID, { from: CAROL, to: BOB, service: null });
+    const lane = queue.lane('dm3', 'ds.eth');
+    expect(entries.map(({ destinationKey }) => Buffer.compare(destinationKey, lane.key))).toEqual([
+      0,
+      0,
+      expect.not.closeTo(0),
+    ]);
+    expect(entries).toMatchObject([{ isGuess: false, isBulk: true }, { isGuess: false }, { isGuess: true }]);
+    expect(queue.laneName({ key: Buffer.from(lane.key), sealedName: Buffer.from(lane.sealedName) })).toBe('ds.eth');
   });
 });
 

@@ -1,4 +1,5 @@
 import { errorCode } from '../../common/errors.js';
+import type { MessageId } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
@@ -8,12 +9,16 @@ import type { AdapterRegistry } from '../adapters.js';
 import { renderingFromJson, renderingToJson } from '../from-dm3/frozen.js';
 import type { FrozenRendering } from '../from-dm3/payload.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
-import type { NoticePayload } from './notices.js';
+import { noteOf } from '../messages/note.js';
+import type { MessageQueue } from '../messages/queue.js';
+import type { NoticePayload, Notices } from './notices.js';
 
 interface Parts {
   readonly db: Database;
   readonly adapters: AdapterRegistry;
   readonly messages: MessageStore;
+  readonly notices: Notices;
+  readonly queue: MessageQueue;
   readonly log: EventLog;
 }
 
@@ -24,21 +29,30 @@ export class NoticeHandler implements ItemHandler {
   constructor(private readonly parts: Parts) {}
 
   async handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void> {
-    const { db, messages, adapters, log } = this.parts;
+    const { db, messages, adapters, notices, queue, log } = this.parts;
     const message = await messages.load<NoticePayload, FrozenRendering>(db, claim.ref);
     if (!message || message.state === 'delivered') return undefined;
+    const { attempt } = claim;
+    if (await notices.isObsolete(db, message.payload))
+      return (tx) => messages.delivered(tx, message.id, { attempt, code: 'NOTICE_OBSOLETE' });
+    const adapter = adapters.of(message.network);
+    claim.routedTo(queue.lane(message.network, adapter.destinationOf(message.payload.notice.to)));
     const rendering = await this.#rendering(claim, message);
-    if (rendering) await adapters.of(message.network).send(rendering);
+    if (rendering) await adapter.send(rendering);
     killPoint('notice.sent');
     return async (tx) => {
-      await messages.delivered(tx, message.id, rendering ? null : 'NOTICE_WITHHELD');
-      log.info('notice.delivered', { id: message.id, network: message.network, attempt: claim.attempt });
+      await messages.delivered(tx, message.id, { attempt, code: rendering ? null : 'NOTICE_WITHHELD' });
+      log.info('notice.delivered', { id: message.id, network: message.network, attempt });
     };
   }
 
   async fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void> {
     const message = await this.parts.messages.find(tx, item.ref);
-    if (message) await this.parts.messages.failed(tx, message.id, errorCode(error));
+    if (message) await this.parts.messages.failed(tx, message.id, { ...noteOf(item, error), code: errorCode(error) });
+  }
+
+  async postponed(tx: Tx, item: ClaimedItem, error: unknown, nextAt: Date): Promise<void> {
+    await this.parts.messages.postponed(tx, item.ref as MessageId, { ...noteOf(item, error), nextAt });
   }
 
   /** Null where the network's own rules forbid a notice. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../../common/clock.js';
 import { errorCode, GatewayError } from '../../common/errors.js';
-import type { ConversationId, EnsName, Hash } from '../../common/ids.js';
+import type { ConversationId, EnsName, Hash, MessageId } from '../../common/ids.js';
 import type { NameService } from '../../naming/name-service.js';
 import { claimedHash } from '../../protocol/envelope/envelope.js';
-import type { Tx } from '../../storage/database.js';
+import type { Queryable, Tx } from '../../storage/database.js';
 import { sendsNotices, type OutgoingNotice } from '../adapter/adapter.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { ConversationStore, Parties } from '../conversations/conversation.store.js';
@@ -11,12 +11,15 @@ import type { FromDm3Payload } from '../from-dm3/payload.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
 import { derivedId, ITEM, type MessageQueue } from '../messages/queue.js';
+import { WAITING_STATES } from '../messages/transitions.js';
 import type { ToDm3Payload } from '../to-dm3/payload.js';
-import { noticeText } from './wording.js';
+import { delayText, noticeText } from './wording.js';
 
 /** Sealed in `message.sealed_payload` of a notice to a foreign network. */
 export interface NoticePayload {
   readonly notice: OutgoingNotice;
+  /** Our id of what waits, where the notice tells of a delay. */
+  readonly delayOf?: MessageId;
 }
 
 interface Parts {
@@ -30,8 +33,14 @@ interface Parts {
   readonly clock: Clock;
 }
 
+type Foreign = StoredMessage & { readonly payload: ToDm3Payload };
+type FromDm3 = StoredMessage & { readonly payload: FromDm3Payload };
+
 interface AboutDm3Message {
+  /** Notices about the same are one. */
   readonly key: string;
+  readonly status?: 'failed' | 'delayed';
+  readonly delayOf?: MessageId;
   readonly ghost: Ghost;
   readonly identity: StoredMessage['identity'];
   readonly receiver: EnsName;
@@ -41,67 +50,88 @@ interface AboutDm3Message {
 }
 
 /**
- * Tells an author once, in his own network, that his message will not arrive. Ids derive from the message, so that no
- * failure is told twice; there is never a notice about a notice.
+ * Tells an author once, in his own network, that his message will not arrive, or that it waits. Ids derive from the
+ * message, so that nothing is told twice; there is never a notice about a notice.
  */
 export class Notices {
   constructor(private readonly parts: Parts) {}
 
   /** A foreign message did not reach a dm3 user. @returns the failure's code */
-  async aboutToDm3(
-    tx: Tx,
-    message: StoredMessage & { payload: ToDm3Payload },
-    error: unknown,
-    gaveUp: boolean,
-  ): Promise<string> {
-    const { payload, identity, network, conversation } = message;
+  async aboutToDm3(tx: Tx, message: Foreign, error: unknown, gaveUp: boolean): Promise<string> {
     const code = gaveUp ? 'EXPIRED' : errorCode(error);
-    const { origin } = payload;
-    if (!origin || !sendsNotices(this.parts.adapters.of(network))) return code;
     const id = derivedId('notice', message.id);
-    const notice: OutgoingNotice = {
-      id: id.replaceAll('-', '').padEnd(64, '0'),
-      to: payload.foreign,
-      receiver: payload.writtenAs ?? payload.receiver,
-      about: origin.remoteId,
-      reason: { code, text: reasonOf(error, gaveUp) },
-      conversation: origin.context,
-    };
-    const ghost = message.ghost;
-    const row = { id, direction: 'notice' as const, network, identity, ghost, conversation, payload: { notice } };
-    if (await this.parts.messages.add(tx, row)) await this.#queueForeign(tx, id, message, payload);
+    await this.#toForeign(tx, message, id, { status: 'failed', reason: { code, text: reasonOf(error, gaveUp) } });
     return code;
   }
 
   /** A dm3 message did not reach the foreign side. @returns the failure's code */
-  async aboutFromDm3(
-    tx: Tx,
-    message: StoredMessage & { payload: FromDm3Payload },
-    error: unknown,
-    gaveUp: boolean,
-  ): Promise<string> {
-    const { payload, identity, conversation } = message;
-    const reference = claimedHash(payload.envelope) ?? payload.encryptedMessageHash;
-    const ghost = (await this.parts.ghosts.byAddress(message.ghost, tx))!;
-    const reason = reasonOf(error, gaveUp);
-    await this.toDm3(tx, {
-      key: message.id,
-      ghost,
-      identity,
-      receiver: payload.writesAs ?? payload.sender.name,
-      reference,
-      conversation,
-      reason,
-    });
+  async aboutFromDm3(tx: Tx, message: FromDm3, error: unknown, gaveUp: boolean): Promise<string> {
+    await this.toDm3(tx, { ...(await this.#aboutDm3(tx, message)), reason: reasonOf(error, gaveUp) });
     return gaveUp ? 'EXPIRED' : errorCode(error);
+  }
+
+  /** A foreign message still waits. @returns false if its author is not told: it is a notice itself, or he cannot be */
+  async delayOfToDm3(tx: Tx, message: Foreign, until: Date): Promise<boolean> {
+    const reason = { code: 'DELAYED', text: delayText(until) };
+    const delay = { status: 'delayed' as const, until: until.getTime(), reason };
+    return this.#toForeign(tx, message, derivedId('delay', message.id), delay);
+  }
+
+  /** A dm3 message still waits. */
+  async delayOfFromDm3(tx: Tx, message: FromDm3, until: Date): Promise<boolean> {
+    const about = { ...(await this.#aboutDm3(tx, message)), reason: delayText(until) };
+    await this.toDm3(tx, { ...about, key: `delay ${message.id}`, status: 'delayed', delayOf: message.id });
+    return true;
+  }
+
+  /** Whether a notice of a delay has nothing to tell any more. */
+  async isObsolete(db: Queryable, { delayOf }: { delayOf?: MessageId }): Promise<boolean> {
+    const waits = delayOf && (await this.parts.messages.find(db, delayOf));
+    return delayOf !== undefined && !(waits && WAITING_STATES.includes(waits.state));
+  }
+
+  async #aboutDm3(tx: Tx, { id, ghost, identity, conversation, payload }: FromDm3) {
+    return {
+      key: id as string,
+      ghost: (await this.parts.ghosts.byAddress(ghost, tx))!,
+      identity,
+      conversation,
+      receiver: payload.writesAs ?? payload.sender.name,
+      reference: claimedHash(payload.envelope) ?? payload.encryptedMessageHash,
+    };
+  }
+
+  async #toForeign(
+    tx: Tx,
+    message: Foreign,
+    id: MessageId,
+    what: Pick<OutgoingNotice, 'status' | 'until' | 'reason'>,
+  ): Promise<boolean> {
+    const { payload, identity, ghost, network, conversation } = message;
+    const { origin } = payload;
+    if (!origin || !sendsNotices(this.parts.adapters.of(network))) return false;
+    const notice: OutgoingNotice = {
+      ...what,
+      id: id.replaceAll('-', '').padEnd(64, '0'),
+      to: payload.foreign,
+      receiver: payload.writtenAs ?? payload.receiver,
+      about: origin.remoteId,
+      conversation: origin.context,
+    };
+    const delayOf = what.status === 'delayed' ? message.id : undefined;
+    const row = { id, direction: 'notice' as const, network, identity, ghost, conversation };
+    const isNew = await this.parts.messages.add(tx, { ...row, payload: { notice, delayOf } });
+    if (isNew) await this.#queueForeign(tx, id, message, payload);
+    return isNew;
   }
 
   /** A message from the receiver's ghost that answers the one which failed. */
   async toDm3(tx: Tx, about: AboutDm3Message): Promise<void> {
     const { messages, queue, adapters, names, clock } = this.parts;
-    const { ghost, identity, receiver, reference, reason } = about;
+    const { ghost, identity, receiver, reference, reason, status = 'failed', delayOf } = about;
     const id = derivedId('notice', about.key);
-    const text = noticeText({ receiver: adapters.format(ghost.foreign), name: names.display(ghost.name), reason });
+    const shown = { receiver: adapters.format(ghost.foreign), name: names.display(ghost.name) };
+    const text = noticeText({ ...shown, reason, status });
     const payload: ToDm3Payload = {
       foreign: ghost.foreign,
       receiver,
@@ -109,6 +139,7 @@ export class Notices {
       identity: null,
       origin: null,
       reference,
+      delayOf,
     };
     const conversation = about.conversation ?? (await this.#conversation(tx, { identity, ghost: ghost.address }));
     const row = {
@@ -120,7 +151,7 @@ export class Notices {
       conversation,
       payload,
     };
-    if (await messages.add(tx, row)) await queue.toDm3(tx, id, ghost.address, identity);
+    if (await messages.add(tx, row)) await queue.toDm3(tx, id, { from: ghost.address, to: identity });
   }
 
   /** The pair's latest, as for a new message: a conversation of the notice's own would tear the thread apart. */

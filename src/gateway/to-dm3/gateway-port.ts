@@ -7,6 +7,7 @@ import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
+import type { QueuePressure } from '../../outbox/pressure.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import { stringify } from '../../protocol/encoding/stringify.js';
 import { predictEnvelopeSize } from '../../protocol/envelope/envelope.js';
@@ -19,6 +20,7 @@ import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { RelayPolicy } from '../links/relay-policy.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore } from '../messages/message.store.js';
+import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { neutralToJson } from '../messages/neutral-json.js';
 import type { MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
@@ -36,10 +38,12 @@ interface Parts {
   readonly conversations: ConversationStore;
   readonly messages: MessageStore;
   readonly map: MessageMapStore;
+  readonly trace: MessageTraceStore;
   readonly queue: MessageQueue;
   readonly notices: Notices;
   readonly relay: RelayPolicy;
   readonly rules: ReceiverRules;
+  readonly pressure: QueuePressure;
   readonly log: EventLog;
 }
 
@@ -59,10 +63,12 @@ export class GatewayPortService implements GatewayPort {
     if (!address) throw new NameNotFoundError({ name });
     if (!ghost && (await ghosts.byAddress(address))) throw new RelayRefusedError();
     const { profile } = await accounts.profileOf(name, address);
-    return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile) };
+    const service = forwarding.firstService(profile);
+    return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile), service };
   }
 
   async receive(message: ForeignMessage): Promise<Acceptance> {
+    this.parts.pressure.checkQueue();
     const ghost = this.parts.ghosts.ofForeign(message.from);
     await this.parts.relay.check(message);
     checkSize(message, ghost);
@@ -111,7 +117,7 @@ export class GatewayPortService implements GatewayPort {
   }
 
   async #accept(tx: Tx, message: ForeignMessage, ghost: Ghost, target: Target): Promise<Acceptance> {
-    const { sealer, messages, queue } = this.parts;
+    const { sealer, messages, queue, trace } = this.parts;
     const id = randomUUID() as MessageId;
     const key = sealer.keyedHash('seen foreign', message.network, target.address, message.dedup);
     const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
@@ -126,7 +132,9 @@ export class GatewayPortService implements GatewayPort {
       conversation,
       payload: payloadOf(message, ghost, target),
     });
-    await queue.toDm3(tx, id, ghost.address, target.address);
+    await trace.add(tx, id, [message.remoteId]);
+    const { service } = target;
+    await queue.toDm3(tx, id, { from: ghost.address, to: target.address, service, isBulk: message.isBulk });
     return { status: 'accepted', id };
   }
 

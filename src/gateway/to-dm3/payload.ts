@@ -1,4 +1,4 @@
-import type { EnsName, ForeignAddress, Hash, RemoteId } from '../../common/ids.js';
+import type { EnsName, ForeignAddress, Hash, MessageId, RemoteId } from '../../common/ids.js';
 import type { MessageType } from '../../protocol/envelope/message.js';
 import type { AdapterContext, SenderIdentity } from '../adapter/adapter.js';
 import type { StoredNeutral } from '../messages/neutral-json.js';
@@ -20,6 +20,8 @@ export interface ToDm3Payload {
   } | null;
   /** Set for notices: the message they are about. */
   readonly reference: Hash | null;
+  /** Set for notices of a delay: our id of what waits. Once that has arrived there is nothing to tell. */
+  readonly delayOf?: MessageId;
 }
 
 /** Sealed in `message.sealed_frozen` from the first attempt on; made again only if the receiver's key changes. */

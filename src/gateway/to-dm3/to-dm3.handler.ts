@@ -1,5 +1,5 @@
 import { GatewayError, isRetryable } from '../../common/errors.js';
-import type { ConversationId, EthAddress, Hash } from '../../common/ids.js';
+import type { ConversationId, EthAddress, Hash, MessageId } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService, Parcel } from '../../delivery/forwarding/forwarding.service.js';
 import type { Origin } from '../../delivery/submission/origin.js';
@@ -19,7 +19,10 @@ import type { ConversationTokens } from '../conversations/token.js';
 import type { CurrentKeys, Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore, StoredMessage } from '../messages/message.store.js';
+import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { neutralFromJson } from '../messages/neutral-json.js';
+import { noteOf } from '../messages/note.js';
+import { DM3_LANE, type MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
 import { composeMessage, isLeftOut } from './compose.js';
 import { originOf } from './origin.js';
@@ -37,6 +40,8 @@ interface Parts {
   readonly messages: MessageStore;
   readonly map: MessageMapStore;
   readonly notices: Notices;
+  readonly trace: MessageTraceStore;
+  readonly queue: MessageQueue;
   readonly log: EventLog;
 }
 
@@ -70,13 +75,18 @@ export class ToDm3Handler implements ItemHandler {
   constructor(private readonly parts: Parts) {}
 
   async handle(claim: Claim): Promise<((tx: Tx) => Promise<void>) | void> {
-    const { db, messages, log } = this.parts;
+    const { db, messages, notices, forwarding, queue, log } = this.parts;
     const message = await messages.load<ToDm3Payload, FrozenParcel>(db, claim.ref);
     if (!message || message.state === 'delivered') return undefined;
+    const { attempt } = claim;
+    if (await notices.isObsolete(db, message.payload))
+      return (tx) => messages.delivered(tx, message.id, { attempt, code: 'NOTICE_OBSOLETE' });
     const ghost = await this.#author(message);
     const receiver = await this.#receiver(message);
+    const service = forwarding.firstService(receiver.profile);
+    if (service) claim.routedTo(queue.lane(DM3_LANE, service));
     const frozen = await this.#frozen(claim, message, ghost, receiver);
-    if (!frozen) return (tx) => messages.delivered(tx, message.id, 'REFERENCE_UNKNOWN');
+    if (!frozen) return (tx) => messages.delivered(tx, message.id, { attempt, code: 'REFERENCE_UNKNOWN' });
     const { name: from } = ghost;
     const deliveryInformation = { to: message.payload.receiver, from };
     const sender = { senderAddress: ghost.address, senderSigningKey: ghost.keys.signing.privateKey };
@@ -85,8 +95,8 @@ export class ToDm3Handler implements ItemHandler {
     killPoint('to-dm3.forwarded');
     return async (tx) => {
       await this.#remember(tx, message, frozen, dialect);
-      await messages.delivered(tx, message.id);
-      log.info('message.delivered', { id: message.id, network: 'dm3', attempt: claim.attempt });
+      await messages.delivered(tx, message.id, { attempt });
+      log.info('message.delivered', { id: message.id, network: 'dm3', attempt });
     };
   }
 
@@ -94,7 +104,19 @@ export class ToDm3Handler implements ItemHandler {
     const { messages, notices } = this.parts;
     const message = await messages.load<ToDm3Payload, FrozenParcel>(tx, item.ref);
     if (!message) return;
-    await messages.failed(tx, message.id, await notices.aboutToDm3(tx, message, error, isRetryable(error)));
+    const code = await notices.aboutToDm3(tx, message, error, isRetryable(error));
+    await messages.failed(tx, message.id, { ...noteOf(item, error), code });
+  }
+
+  async postponed(tx: Tx, item: ClaimedItem, error: unknown, nextAt: Date): Promise<void> {
+    await this.parts.messages.postponed(tx, item.ref as MessageId, { ...noteOf(item, error), nextAt });
+  }
+
+  async delayed(tx: Tx, item: ClaimedItem): Promise<void> {
+    const { messages, notices } = this.parts;
+    const message = await messages.load<ToDm3Payload, FrozenParcel>(tx, item.ref);
+    if (!message || !(await notices.delayOfToDm3(tx, message, item.expiresAt))) return;
+    await messages.delayTold(tx, message.id);
   }
 
   async #author({ payload }: Loaded): Promise<Author> {
@@ -135,6 +157,7 @@ export class ToDm3Handler implements ItemHandler {
     if (!frozen) return null;
     await claim.commit(async (tx) => {
       await this.#remember(tx, message, frozen, 'messageHash');
+      await this.parts.trace.add(tx, message.id, [frozen.messageHash, frozen.encryptedMessageHash]);
       await this.parts.messages.freeze(tx, message.id, frozen, null);
     });
     killPoint('to-dm3.frozen');

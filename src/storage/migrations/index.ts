@@ -10,6 +10,7 @@ import { Notifications1790000600000 } from './1790000600000-notifications.js';
 import { GhostKeyRotation1790000700000 } from './1790000700000-ghost-key-rotation.js';
 import { Subdomains1790000800000 } from './1790000800000-subdomains.js';
 import { LinkedProfiles1790000900000 } from './1790000900000-linked-profiles.js';
+import { QueueCare1790001000000 } from './1790001000000-queue-care.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   GhostKeyRotation1790000700000,
   Subdomains1790000800000,
   LinkedProfiles1790000900000,
+  QueueCare1790001000000,
 ];

@@ -1,0 +1,152 @@
+import type { Database, Tx } from '../storage/database.js';
+import { laneSlots, type LaneCaps } from './lanes.js';
+import type { LeasedItem } from './leases.js';
+
+type Lease = Pick<LeasedItem, 'headId' | 'fence' | 'network' | 'destination'>;
+
+export interface ClaimOptions {
+  readonly limit: number;
+  readonly leaseSeconds: number;
+  /** How many pairs of one destination all workers together hold at most. */
+  readonly caps: LaneCaps;
+  /** Heads this worker still works on, even if its leases ran out. */
+  readonly held: readonly string[];
+}
+
+export interface Claimed {
+  readonly items: readonly LeasedItem[];
+  /** False if nothing is due beyond what was looked at. */
+  readonly more: boolean;
+}
+
+/** Bulk mail counts as due so much later than it is: it waits while there is something for people, but not for ever. */
+const BULK_SECONDS = 300;
+/** Candidates for each free place: some belong to destinations that have no place left, and are parked. */
+const CANDIDATES_PER_PLACE = 2;
+
+interface Candidate {
+  readonly id: string;
+  /** Hex. */
+  readonly destination: string;
+  readonly network: string;
+}
+
+/**
+ * Leases up to `limit` pairs that are due, people's before bulk, longest due first. No destination ever has more places
+ * than its cap, however many workers there are: whoever claims holds the lock of each lane it looks at. What finds no
+ * place is parked, so that the next claim need not look at it again; whoever frees a place lets the next one in.
+ */
+export async function claimDue(db: Database, options: ClaimOptions): Promise<Claimed> {
+  return db.transaction(async (tx) => {
+    const candidates = await lockCandidates(tx, options);
+    if (candidates.length === 0) return { items: [], more: false };
+    await lockLanes(tx, db.schema, candidates);
+    const leases = await lease(tx, candidates, options);
+    const more = candidates.length === options.limit * CANDIDATES_PER_PLACE;
+    const items = leases.length > 0 ? await firstItems(tx, leases) : [];
+    return { items: inOrderOf(candidates, items), more };
+  });
+}
+
+function inOrderOf(candidates: readonly Candidate[], items: readonly LeasedItem[]): LeasedItem[] {
+  const places = new Map(candidates.map(({ id }, place) => [id, place]));
+  return [...items].sort((a, b) => places.get(a.headId)! - places.get(b.headId)!);
+}
+
+const due = (priority: number) => `SELECT id, destination_key, network, priority, next_at FROM outbox_head
+  WHERE priority = ${priority} AND next_at IS NOT NULL AND NOT parked AND next_at <= now()
+    AND (lease_until IS NULL OR lease_until <= now()) AND id <> ALL ($2::bigint[])
+  ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`;
+
+async function lockCandidates(tx: Tx, { limit, held }: ClaimOptions): Promise<Candidate[]> {
+  return tx.query<{ [Field in keyof Candidate]: string }>(
+    `WITH people AS (${due(0)}), bulk AS (${due(1)})
+     SELECT id, encode(destination_key, 'hex') AS destination, network
+     FROM (SELECT * FROM people UNION ALL SELECT * FROM bulk) candidate
+     ORDER BY next_at + make_interval(secs => priority * ${BULK_SECONDS}) LIMIT $1`,
+    [limit * CANDIDATES_PER_PLACE, held],
+    'outbox_candidates',
+  );
+}
+
+/** In one order for all, and only here: two claims can wait for each other's lanes, but never in a ring. */
+async function lockLanes(tx: Tx, schema: string, candidates: readonly Candidate[]): Promise<void> {
+  const lanes = [...new Set(candidates.map(({ destination }) => destination))];
+  await tx.query(
+    `SELECT pg_advisory_xact_lock(lane) FROM (
+       SELECT DISTINCT hashtextextended($1 || lane, 0) AS lane FROM unnest($2::text[]) AS lane ORDER BY 1 OFFSET 0) lanes`,
+    [`${schema}/lane/`, lanes],
+    'outbox_lock_lanes',
+  );
+}
+
+/** A statement of its own: it has to see what the claim before it has committed. A lapsed lease keeps its place. */
+async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOptions): Promise<Lease[]> {
+  const { limit, leaseSeconds, caps } = options;
+  return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
+    `WITH candidate AS (
+       SELECT id, decode(destination, 'hex') AS destination_key, network, place
+       FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS c (id, destination, network, place)
+     ), free AS (
+       SELECT d.destination_key, ${laneSlots('d.network', '$4', '$5')} - (
+         SELECT count(*) FROM outbox_head h WHERE h.destination_key = d.destination_key
+           AND h.lease_until IS NOT NULL AND h.id <> ALL ($1::bigint[])) AS places
+       FROM (SELECT DISTINCT ON (destination_key) destination_key, network FROM candidate) d
+       LEFT JOIN outbox_lane lane ON lane.destination_key = d.destination_key
+     ), ranked AS (
+       SELECT c.id, c.place, row_number() OVER (PARTITION BY c.destination_key ORDER BY c.place) <= places AS fits
+       FROM candidate c JOIN free USING (destination_key)
+     ), parked AS (
+       UPDATE outbox_head h SET parked = true, lease_until = NULL FROM ranked WHERE h.id = ranked.id AND NOT ranked.fits
+     )
+     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $7), fence = h.fence + 1
+     FROM (SELECT id FROM ranked WHERE fits ORDER BY place LIMIT $6) chosen WHERE h.id = chosen.id
+     RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
+    [
+      candidates.map(({ id }) => id),
+      candidates.map(({ destination }) => destination),
+      candidates.map(({ network }) => network),
+      JSON.stringify(caps.byNetwork),
+      caps.others,
+      limit,
+      leaseSeconds,
+    ],
+    'outbox_lease',
+  );
+}
+
+/** A statement of its own: that of the claim could still see an item which the pair's last holder just removed. */
+async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[]> {
+  return tx.query<{ [Field in keyof LeasedItem]: LeasedItem[Field] }>(
+    `SELECT lease.*, item.*
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS lease ("headId", fence, network, destination)
+     CROSS JOIN LATERAL (
+       SELECT seq, kind, ref, attempts + 1 AS attempt, created_at AS "createdAt", expires_at AS "expiresAt"
+       FROM outbox_item WHERE head_id = lease."headId" ORDER BY seq LIMIT 1
+     ) item`,
+    [
+      leases.map(({ headId }) => headId),
+      leases.map(({ fence }) => fence),
+      leases.map(({ network }) => network),
+      leases.map(({ destination }) => destination),
+    ],
+    'outbox_first_items',
+  );
+}
+
+/** Leases pairs whose next message outlived its time while parked, whatever their lane: their authors wait for word. */
+export async function claimExpired(db: Database, leaseSeconds: number, limit: number): Promise<readonly LeasedItem[]> {
+  return db.transaction(async (tx) => {
+    const leases = await tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
+      `UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $1), fence = h.fence + 1, parked = false
+       FROM (
+         SELECT h.id FROM outbox_head h CROSS JOIN LATERAL (
+           SELECT expires_at FROM outbox_item WHERE head_id = h.id ORDER BY seq LIMIT 1) item
+         WHERE h.parked AND item.expires_at <= now() LIMIT $2 FOR NO KEY UPDATE OF h SKIP LOCKED
+       ) late WHERE h.id = late.id
+       RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
+      [leaseSeconds, limit],
+    );
+    return leases.length > 0 ? firstItems(tx, leases) : [];
+  });
+}
