@@ -46,7 +46,7 @@ export async function startGateway(runtime: Runtime): Promise<RunningGateway> {
   await app.listen(settings.http.port, settings.http.host);
   const adminApp = await NestFactory.create<NestFastifyApplication>(
     AdminModule.forServices(app.get(Database), app.get(AdminService)),
-    new FastifyAdapter(),
+    new FastifyAdapter({ routerOptions: { maxParamLength: 1_000 } }), // Message-IDs are long
     { logger: false },
   );
   await adminApp.listen(settings.admin.port, settings.admin.host);

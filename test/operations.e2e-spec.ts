@@ -111,6 +111,9 @@ describe('The admin API', () => {
     ['GET', 'dead-letters'],
     ['GET', `messages/${randomUUID()}`],
     ['POST', `dead-letters/${randomUUID()}/retry`],
+    ['DELETE', `dead-letters/${randomUUID()}`],
+    ['POST', 'queue/pause'],
+    ['POST', 'queue/resume'],
   ] as const;
 
   it.each(CALLS)('answers nobody without a token: %s %s', async (method, path) => {
@@ -137,7 +140,10 @@ describe('The admin API', () => {
   it('says what does not exist, and what is no id', async () => {
     expect((await admin(`messages/${randomUUID()}`, reader)).status).toBe(404);
     expect((await admin(`dead-letters/${randomUUID()}/retry`, operator, 'POST')).status).toBe(404);
-    expect((await admin(`messages/1'%20OR%20'1`, reader)).status).toBe(400);
+    expect((await admin(`messages/1'%20OR%20'1`, reader)).status).toBe(404);
+    expect((await admin(`messages/${'x'.repeat(999)}`, reader)).status).toBe(404);
+    expect((await admin(`dead-letters/1/retry`, operator, 'POST')).status).toBe(400);
+    expect((await admin(`dead-letters/${randomUUID()}`, operator, 'DELETE')).status).toBe(404);
   });
 });
 

@@ -30,11 +30,16 @@ export class OperatedGateway {
 
   /** `dm3-gateway keys …`, to its end. */
   keys(...args: string[]): Promise<Ending> {
-    return runOperator(this.#line(args));
+    return this.run('keys', ...args);
   }
 
   startKeys(...args: string[]): Program {
-    return startOperator(this.#line(args));
+    return startOperator(this.#line(['keys', ...args]));
+  }
+
+  /** Any command, to its end. */
+  run(...args: string[]): Promise<Ending> {
+    return runOperator(this.#line(args));
   }
 
   async stop(): Promise<void> {
@@ -44,6 +49,6 @@ export class OperatedGateway {
   }
 
   #line(args: readonly string[]): string[] {
-    return ['keys', ...args, '--config', path.join(this.home, 'gateway.yaml')];
+    return [...args, '--config', path.join(this.home, 'gateway.yaml')];
   }
 }
