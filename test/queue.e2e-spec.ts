@@ -61,6 +61,9 @@ const state = (id: string, wanted: string) =>
     const trace = await traceOf(id);
     return trace.state === wanted && trace;
   });
+/** Without the notice of a delay, which comes whenever the machine is slow. */
+const eventsOf = async (id: string) =>
+  (await traceOf(id)).history.map(({ event }) => event).filter((event) => event !== 'delay-told');
 const mailsWith = (words: string) => operated.mailServer.mails.filter(({ raw }) => raw.includes(words));
 
 describe('A message is found', () => {
@@ -221,11 +224,8 @@ describe('An operator', () => {
     expect(await command('queue', 'retry', first.id)).toMatchObject({ code: 0, stdout: 'It is in the queue again.' });
     expect(await command('queue', 'discard', second.id)).toMatchObject({ code: 0, stdout: 'Its content is erased.' });
     await state(again, 'delivered');
-    expect((await traceOf(again)).history.map(({ event }) => event)).toEqual(['failed', 'retried']);
-    expect(await traceOf(never)).toMatchObject({
-      state: 'discarded',
-      history: [{ event: 'failed' }, { event: 'discarded' }],
-    });
+    expect(await eventsOf(again)).toEqual(['failed', 'retried']);
+    expect([(await traceOf(never)).state, await eventsOf(never)]).toEqual(['discarded', ['failed', 'discarded']]);
     expect(await command('queue', 'dead')).toMatchObject({ stdout: 'There are no dead letters.' });
     expect(await command('queue', 'retry', second.id)).toMatchObject({
       code: 1,
