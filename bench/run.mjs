@@ -4,16 +4,17 @@ import { parseArgs } from 'node:util';
 import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
-const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto|submit|mail|mailbox|stall|start|ccip]
+const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto|submit|mail|mailbox|queue|stall|start|ccip]
 
   --quick   fewer and shorter rounds: half of the four minutes
-  --full    fills the database of the section mailbox with a million messages in place of a tenth, in about a minute
+  --full    fills the database of the sections mailbox and queue with a million messages in place of a tenth
   --only    one section:
               crypto  opening, verifying and postmarking an envelope: sodium, noble, the dm3 libraries
               submit  dm3_submitMessage over HTTP against the least that a durable service has to do
               mail    mail over SMTP against a server that only parses it
               ccip    signed answers to lookups of our names, asked for again and new
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
+              queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination
               stall   how long the event loop stands still for a large envelope
               start   how long "dm3-gateway start" takes, and its memory
   --json    the figures as JSON on standard output
@@ -21,7 +22,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto
 It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
 `;
 
-const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'stall', 'start'];
+const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'stall', 'start'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -51,6 +52,9 @@ async function measure(sections, plan, report) {
     if (served.includes('ccip')) report(await (await import('./ccip.mjs')).measureCcip(stage, plan));
     if (served.includes('mailbox')) {
       for (const section of await (await import('./mailbox.mjs')).measureMailbox(stage, plan)) report(section);
+    }
+    if (served.includes('queue')) {
+      for (const section of await (await import('./queue.mjs')).measureQueue(stage, plan)) report(section);
     }
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));

@@ -1,0 +1,215 @@
+import { Client } from 'pg';
+import { median, quantile } from './statistics.mjs';
+
+const SCHEMA = 'dm3_gateway_queue';
+const CONCURRENCY = 32;
+const AT_ONCE = 16;
+const BATCH = 20;
+const PART = { pairs: 10_000, items: 100_000 };
+const WHOLE = { pairs: 100_000, items: 1_000_000 };
+const DEAD_PAIRS = 10_000;
+const SMALL = { pairs: 100, items: 100 };
+
+const HEADS = `INSERT INTO outbox_head (pair_key, network, destination_key, last_seq, next_at)
+  SELECT convert_to($3::text || n, 'UTF8'), 'email',
+    CASE WHEN $3 = 'dead' THEN 'dead'::bytea ELSE convert_to($3::text || n, 'UTF8') END, $2::int / $1::int,
+    now() - make_interval(secs => 1 + random() * 60)
+  FROM generate_series(1, $1::int) n`;
+const ITEMS = `INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at, notice_at)
+  SELECT h.id, s, $1, gen_random_uuid(), now() + interval '1 day', now() + interval '1 hour'
+  FROM outbox_head h, generate_series(1, h.last_seq) s
+  WHERE NOT EXISTS (SELECT FROM outbox_item i WHERE i.head_id = h.id)`;
+
+const figure = (number) => number.toLocaleString('en');
+
+/** How fast the queue empties, whether its depth or a dead destination slows anything down, and what it takes on disk. */
+export async function measureQueue(stage, { rounds, seconds, full }) {
+  const database = { ...stage.postgres, ...LIMITS, schema: SCHEMA };
+  const start = () => stage.start('queue-worker.mjs', { database, concurrency: CONCURRENCY });
+  const workers = [await start(), await start()];
+  const queue = await Queue.open(stage.postgres);
+  try {
+    const backlog = full ? WHOLE : PART;
+    return [
+      section('queue', 'queue: emptied by worker processes', EMPTYING, await emptying(queue, workers, rounds, seconds)),
+      section(
+        'depth',
+        `queue: depth${full ? '' : ' (a tenth; -- --full: a million)'}`,
+        DEPTH,
+        await depth(queue, workers, { rounds, seconds, backlog }),
+      ),
+      section(
+        'dead',
+        `queue: ${figure(DEAD_PAIRS)} pairs of a destination that never answers`,
+        DEAD,
+        await dead(queue, workers, rounds, seconds),
+      ),
+    ];
+  } finally {
+    await queue.close();
+  }
+}
+
+const LIMITS = { poolSize: 40, connectSeconds: 10, statementSeconds: 60, lockSeconds: 20 };
+const section = (name, title, columns, rows) => ({ name, title, columns, rows, figures: rows });
+
+class Queue {
+  #db;
+
+  static async open(postgres) {
+    const queue = new Queue();
+    queue.#db = new Client({ ...postgres, options: `-c search_path=${SCHEMA}` });
+    await queue.#db.connect();
+    return queue;
+  }
+
+  async fill({ pairs, items }, name = 'pair', kind = 'bench') {
+    await this.#db.query(HEADS, [pairs, items, name]);
+    await this.#db.query(ITEMS, [kind]);
+    await this.#db.query('VACUUM ANALYZE outbox_head, outbox_item');
+  }
+
+  async clear() {
+    await this.#db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, outbox_lane');
+  }
+
+  async waiting() {
+    return (await this.#db.query('SELECT count(*)::int AS count FROM outbox_item')).rows[0].count;
+  }
+
+  /** Megabytes of both tables and of their indexes. */
+  async size() {
+    const tables = `sum(pg_table_size(t)) / 1e6`;
+    const sql = `SELECT (${tables})::float8 AS tables, (sum(pg_indexes_size(t)) / 1e6)::float8 AS indexes
+      FROM unnest(ARRAY['outbox_head', 'outbox_item']::regclass[]) t`;
+    return (await this.#db.query(sql)).rows[0];
+  }
+
+  async close() {
+    await this.#db.end();
+  }
+}
+
+const all = (workers, message) => Promise.all(workers.map(({ ask }) => ask(message)));
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+
+const EMPTYING = {
+  name: 'by',
+  perSecond: 'settled per s',
+  ratio: '/ one process',
+  claims: `claims of ${BATCH}, per s`,
+  claimRatio: '/ one process',
+};
+
+/** One process and two in turn, each message settled in a transaction of its own as the gateway does; then in batches. */
+async function emptying(queue, workers, rounds, seconds) {
+  const plans = [
+    { name: 'one process', workers: workers.slice(0, 1), runs: [] },
+    { name: 'two processes', workers, runs: [] },
+  ];
+  for (let round = 0; round < rounds; round += 1) {
+    for (const plan of plans) plan.runs.push(await emptyOnce(queue, plan.workers, seconds));
+  }
+  const [one] = plans;
+  return plans.map(({ name, runs }) => {
+    const of = (what) => median(runs.map((run) => run[what]));
+    const against = (what) =>
+      runs === one.runs ? null : median(runs.map((run, index) => run[what] / one.runs[index][what]));
+    return {
+      name,
+      perSecond: of('perSecond'),
+      ratio: against('perSecond'),
+      claims: of('claims'),
+      claimRatio: against('claims'),
+    };
+  });
+}
+
+async function emptyOnce(queue, workers, seconds) {
+  await queue.clear();
+  await queue.fill({ pairs: 20_000, items: 100_000 });
+  const began = performance.now();
+  await all(workers, { question: 'run' });
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  const results = await all(workers, { question: 'halt' });
+  const perSecond = (sum(results.map(({ handled }) => handled)) * 1_000) / (performance.now() - began);
+  const claimed = await all(workers, { question: 'claim', seconds, batch: BATCH });
+  return { perSecond, claims: sum(claimed.map(({ claims }) => claims)) / seconds };
+}
+
+const DEPTH = {
+  name: 'waiting',
+  enqueued: 'enqueued per s',
+  rateRatio: '/ first',
+  claims: `claims of ${BATCH}, per s`,
+  claimRatio: '/ first',
+  p50: 'claim p50 ms',
+  tables: 'tables MB',
+  indexes: 'indexes MB',
+};
+
+async function depth(queue, [worker], { rounds, seconds, backlog }) {
+  const plans = [SMALL, backlog].map((size) => ({
+    size,
+    name: `${figure(size.items)} of ${figure(size.pairs)} pairs`,
+    runs: [],
+  }));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const plan of plans) plan.runs.push(await depthOnce(queue, worker, plan.size, seconds));
+  }
+  const [first] = plans;
+  return plans.map(({ name, runs }) => {
+    const of = (what) => median(runs.map((run) => run[what]));
+    const against = (what) =>
+      runs === first.runs ? null : median(runs.map((run, index) => run[what] / first.runs[index][what]));
+    return {
+      name,
+      enqueued: of('enqueued'),
+      rateRatio: against('enqueued'),
+      claims: of('claims'),
+      claimRatio: against('claims'),
+      p50: of('p50'),
+      tables: of('tables'),
+      indexes: of('indexes'),
+    };
+  });
+}
+
+/** What is enqueued is claimed next to the backlog: of a small one there would soon be nothing left. */
+async function depthOnce(queue, { ask }, size, seconds) {
+  await queue.clear();
+  await queue.fill(size);
+  const enqueued = (await ask({ question: 'enqueue', seconds, atOnce: AT_ONCE })) / seconds;
+  const began = performance.now();
+  const { claims, p50 } = await ask({ question: 'claim', seconds, batch: BATCH });
+  return { enqueued, claims: (claims * 1_000) / (performance.now() - began), p50, ...(await queue.size()) };
+}
+
+const DEAD = { name: 'meanwhile', p50: 'latency p50 ms', p50Ratio: '/ without', p99: 'p99 ms', p99Ratio: '/ without' };
+
+/** One after the other, a message for somebody else, from its transaction's begin to its handler. */
+async function dead(queue, workers, rounds, seconds) {
+  const runs = { without: [], with: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    runs.without.push(await latencyOnce(queue, workers, seconds, 0));
+    runs.with.push(await latencyOnce(queue, workers, seconds, DEAD_PAIRS));
+  }
+  const row = (name, own) => {
+    const of = (what) => median(own.map((run) => run[what]));
+    const against = (what) =>
+      own === runs.without ? null : median(own.map((run, index) => run[what] / runs.without[index][what]));
+    return { name, p50: of('p50'), p50Ratio: against('p50'), p99: of('p99'), p99Ratio: against('p99') };
+  };
+  return [row('nothing else', runs.without), row('a dead destination', runs.with)];
+}
+
+async function latencyOnce(queue, [producer, consumer], seconds, deadPairs) {
+  await queue.clear();
+  if (deadPairs > 0) await queue.fill({ pairs: deadPairs, items: deadPairs }, 'dead', 'dead');
+  await consumer.ask({ question: 'run' });
+  await producer.ask({ question: 'enqueue', seconds: 2, atOnce: 1, everyMs: 5 }); // what is dead is known by then
+  await producer.ask({ question: 'enqueue', seconds, atOnce: 1, everyMs: 5 });
+  const { latencies } = await consumer.ask({ question: 'halt' });
+  const later = latencies.slice(-Math.floor(latencies.length * (seconds / (seconds + 2))));
+  return { p50: quantile(later, 0.5), p99: quantile(later, 0.99) };
+}
