@@ -38,9 +38,8 @@ interface Candidate {
  */
 export async function claimDue(db: Database, options: ClaimOptions): Promise<Claimed> {
   return db.transaction(async (tx) => {
-    const candidates = await lockCandidates(tx, options);
+    const candidates = await lockCandidates(tx, db.schema, options);
     if (candidates.length === 0) return { items: [], more: false };
-    await lockLanes(tx, db.schema, candidates);
     const leases = await lease(tx, candidates, options);
     const more = candidates.length === options.limit * CANDIDATES_PER_PLACE;
     const items = leases.length > 0 ? await firstItems(tx, leases) : [];
@@ -58,25 +57,23 @@ const due = (priority: number) => `SELECT id, destination_key, network, priority
     AND (lease_until IS NULL OR lease_until <= now()) AND id <> ALL ($2::bigint[])
   ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`;
 
-async function lockCandidates(tx: Tx, { limit, held }: ClaimOptions): Promise<Candidate[]> {
+/**
+ * Their heads, skipping those that others hold, and then their lanes: in one order for all, so that two claims can wait
+ * for each other's lanes, but never in a ring.
+ */
+async function lockCandidates(tx: Tx, schema: string, { limit, held }: ClaimOptions): Promise<Candidate[]> {
   return tx.query<{ [Field in keyof Candidate]: string }>(
-    `WITH people AS (${due(0)}), bulk AS (${due(1)})
-     SELECT id, encode(destination_key, 'hex') AS destination, network
-     FROM (SELECT * FROM people UNION ALL SELECT * FROM bulk) candidate
-     ORDER BY next_at + make_interval(secs => priority * ${BULK_SECONDS}) LIMIT $1`,
-    [limit * CANDIDATES_PER_PLACE, held],
+    `WITH people AS (${due(0)}), bulk AS (${due(1)}), candidate AS MATERIALIZED (
+       SELECT id, encode(destination_key, 'hex') AS destination, network,
+         next_at + make_interval(secs => priority * ${BULK_SECONDS}) AS counts_from
+       FROM (SELECT * FROM people UNION ALL SELECT * FROM bulk) each ORDER BY counts_from LIMIT $1
+     ), locked AS MATERIALIZED (
+       SELECT pg_advisory_xact_lock(lane) FROM (
+         SELECT DISTINCT hashtextextended($3 || destination, 0) AS lane FROM candidate ORDER BY 1 OFFSET 0) lanes
+     ) SELECT id, destination, network FROM candidate CROSS JOIN (SELECT count(*) FROM locked) all_locked
+     ORDER BY counts_from`,
+    [limit * CANDIDATES_PER_PLACE, held, `${schema}/lane/`],
     'outbox_candidates',
-  );
-}
-
-/** In one order for all, and only here: two claims can wait for each other's lanes, but never in a ring. */
-async function lockLanes(tx: Tx, schema: string, candidates: readonly Candidate[]): Promise<void> {
-  const lanes = [...new Set(candidates.map(({ destination }) => destination))];
-  await tx.query(
-    `SELECT pg_advisory_xact_lock(lane) FROM (
-       SELECT DISTINCT hashtextextended($1 || lane, 0) AS lane FROM unnest($2::text[]) AS lane ORDER BY 1 OFFSET 0) lanes`,
-    [`${schema}/lane/`, lanes],
-    'outbox_lock_lanes',
   );
 }
 
