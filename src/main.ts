@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
@@ -15,7 +17,9 @@ import { UnreadableBodyFilter } from './delivery/api/unreadable-body.filter.js';
 import { AdminModule } from './gateway/admin/admin.module.js';
 import { AdminService } from './gateway/admin/admin.service.js';
 import { createEventLog, createLogger } from './ops/event-log.js';
+import { HttpDoor } from './ops/http-door.js';
 import { countingLog, Metrics } from './ops/metrics.js';
+import { Shutdown } from './ops/shutdown.js';
 import { createSodiumProvider } from './protocol/crypto/sodium.js';
 import { Database } from './storage/database.js';
 
@@ -24,7 +28,10 @@ export interface RunningGateway {
   readonly app: NestFastifyApplication;
   readonly adminApp: NestFastifyApplication;
   readonly runtime: Runtime;
+  /** Resolves when nothing is under way any more. Readiness turns red first, and the doors close before the rest. */
   stop(): Promise<void>;
+  /** What a stop under way has not done yet. */
+  waitingFor(): readonly string[];
 }
 
 export async function createRuntime(
@@ -51,16 +58,36 @@ export async function startGateway(runtime: Runtime): Promise<RunningGateway> {
   );
   await adminApp.listen(settings.admin.port, settings.admin.host);
   log.info('gateway.started', { port: settings.http.port });
+  const shutdown = app.get(Shutdown);
+  const apps = { http: app, admin: adminApp };
+  const doors = Object.entries(apps).map(([name, each]) => httpDoor(name, each, shutdown, runtime));
   return {
     app,
     adminApp,
     runtime,
     stop: async () => {
-      await adminApp.close();
-      await app.close();
+      log.info('gateway.stopping');
+      shutdown.begin();
+      for (const door of doors) door.leave();
+      await delay(settings.shutdown.readinessGraceSeconds * 1_000);
+      await shutdown.closeDoors();
+      await shutdown.wait(
+        'rest',
+        adminApp.close().then(() => app.close()),
+      );
       log.info('gateway.stopped');
     },
+    waitingFor: () => shutdown.waitingFor,
   };
+}
+
+function httpDoor(name: string, app: NestFastifyApplication, shutdown: Shutdown, { settings, log }: Runtime): HttpDoor {
+  const door = new HttpDoor(app.getHttpServer() as Server);
+  shutdown.addDoor(name, async () => {
+    const count = await door.close(settings.shutdown.requestSeconds * 1_000);
+    if (count > 0) log.warn('http.requests-cut', { component: name, count });
+  });
+  return door;
 }
 
 /** Clients in a browser read no others beside the usual ones. */
@@ -75,7 +102,6 @@ async function createApp(runtime: Runtime): Promise<NestFastifyApplication> {
     trustProxy: http.trustedProxies,
     rewriteUrl: ({ url = '/' }) => (deliveryService.legacyLogin ? withoutLegacyPrefix(url) : url),
     requestTimeout: 60_000,
-    forceCloseConnections: true,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(runtime), adapter, {
     logger: false,

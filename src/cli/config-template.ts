@@ -106,11 +106,15 @@ deliveryService:
 #   mapDays: 400
 #   deadLetterDays: 30
 
+# How SIGTERM ends it. See docs/packaging.md.
+# shutdown: { readinessGraceSeconds: 1, requestSeconds: 10, limitSeconds: 25 }
+
 email:
   domains: [${mailDomain}]
 ${hostnameLine(url)}  listen: { host: 0.0.0.0, port: 25 }
   # maxMessageBytes: 26214400
   # maxBytesInFlight: 134217728 # mail held in memory at a time
+  # timeouts: { idleSeconds: 60, shutdownSeconds: 10 } # mail under way gets so long to finish when we stop
   # tls: { key: /etc/dm3-gateway/tls.key, cert: /etc/dm3-gateway/tls.crt }
   # outgoing: { smartHost: { host: mail.example.org, port: 587, user: gateway, pass: "..." } }
   dkim:

@@ -6,8 +6,9 @@ import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree, type ConfigTree } from '../config/load.js';
 import { loadSecrets } from '../config/secrets.js';
 import { coreSettings, type Settings } from '../config/settings.js';
+import type { RunningGateway } from '../main.js';
 import { releaseMemory } from './release-memory.js';
-import { untilStopped } from './until-stopped.js';
+import { endWhenOverdue, untilStopped } from './until-stopped.js';
 
 const PLACES = ['gateway.yaml', '/etc/dm3-gateway/gateway.yaml'];
 
@@ -21,10 +22,17 @@ export function startCommand(env: Environment): Command {
       const networks = email ? { email: { config: email, dns: systemDns() } } : {};
       const stopped = untilStopped();
       const { createRuntime, startGateway } = await import('../main.js'); // late: most commands need none of it
-      const gateway = await startGateway(await createRuntime(settings, loadSecrets(settings.secrets, env), networks));
+      const runtime = await createRuntime(settings, loadSecrets(settings.secrets, env), networks);
+      let gateway: RunningGateway | undefined;
+      endWhenOverdue(stopped, settings.shutdown.limitSeconds, () => {
+        const component = gateway?.waitingFor().join(' ') ?? 'start';
+        runtime.log.error('gateway.stop-overdue', { code: 'STOP_OVERDUE', component });
+      });
+      gateway = await startGateway(runtime);
       releaseMemory();
       await stopped;
       await gateway.stop();
+      process.exit(0); // whatever a library left open ends here
     });
 }
 

@@ -13,3 +13,13 @@ export function untilStopped(): Promise<void> {
     }
   });
 }
+
+/** Ends the process with 1 when it still runs so long after it was asked to stop. @param report says what it waits for */
+export function endWhenOverdue(stopped: Promise<void>, limitSeconds: number, report: () => void): void {
+  void stopped.then(() =>
+    setTimeout(() => {
+      report();
+      process.exit(1);
+    }, limitSeconds * 1_000),
+  );
+}

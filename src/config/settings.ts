@@ -246,6 +246,27 @@ const delivery = z.strictObject({
   deadLetterDays: z.number().int().positive().default(30),
 });
 
+const shutdown = z
+  .strictObject({
+    readinessGraceSeconds: z
+      .number()
+      .min(0)
+      .max(300)
+      .default(1)
+      .describe('How long we go on serving after readiness has turned red, so that load balancers see it.'),
+    requestSeconds: seconds.default(10).describe('Requests under way get so long to finish then.'),
+    limitSeconds: seconds
+      .default(25)
+      .describe('A stop that takes longer fails; below what systemd, Docker or Kubernetes wait before they kill.'),
+  })
+  .refine(
+    ({ readinessGraceSeconds, requestSeconds, limitSeconds }) => readinessGraceSeconds + requestSeconds < limitSeconds,
+    {
+      path: ['limitSeconds'],
+      error: 'no stop would be in time: it must be longer than readinessGraceSeconds and requestSeconds together',
+    },
+  );
+
 const secrets = z.strictObject({
   rootSecretFile: z.string().optional().describe('32 bytes, hex. Losing it loses every ghost identity: back it up.'),
   storageKeysFile: z.string().optional().describe('Lines of <id>:<32 bytes, hex>; the first line seals.'),
@@ -264,6 +285,7 @@ export const coreSettings = {
   deliveryService,
   notifications: notifications.prefault({}),
   delivery: delivery.prefault({}),
+  shutdown: shutdown.prefault({}),
   secrets: secrets.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 } as const;

@@ -20,6 +20,7 @@ import { NameService } from '../naming/name-service.js';
 import type { EventLog } from '../ops/event-log.js';
 import { Metrics } from '../ops/metrics.js';
 import { Probes } from '../ops/probes.js';
+import { Shutdown } from '../ops/shutdown.js';
 import { Outbox } from '../outbox/outbox.js';
 import { OutboxWorker, type ItemHandler } from '../outbox/outbox-worker.js';
 import { QueuePressure } from '../outbox/pressure.js';
@@ -252,6 +253,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     private readonly db: Database,
     private readonly probes: Probes,
     private readonly metrics: Metrics,
+    private readonly shutdown: Shutdown,
   ) {}
 
   onModuleInit(): void {
@@ -261,7 +263,9 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     for (const adapter of this.adapters.all()) {
       const check = () => adapter.health().then(({ status, detail }) => ({ up: status !== 'down', detail }));
       this.probes.add({ name: adapter.network, check });
+      this.shutdown.addDoor(adapter.network, () => adapter.stop());
     }
+    this.shutdown.addDoor('queue', () => this.worker.stop());
     this.metrics.observe(
       'queue_waiting',
       'Messages waiting for delivery.',
@@ -281,10 +285,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     for (const adapter of this.adapters.all()) await adapter.start(this.port);
   }
 
-  /** Doors first, then the work behind them; what is left is in the queue. */
-  async beforeApplicationShutdown(): Promise<void> {
-    for (const adapter of this.adapters.all()) await adapter.stop();
-    await this.maintenance.stop();
-    await this.worker.stop();
+  beforeApplicationShutdown(): void {
+    this.maintenance.stop();
   }
 }

@@ -30,17 +30,18 @@ const UNUSED_GHOST_DAYS = 30;
 /** Removes what has outlived its time, in small steps, so that nothing else waits for it. */
 export class Maintenance {
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #stopping = false;
 
   constructor(private readonly parts: Parts) {}
 
   start(): void {
-    this.#timer = setInterval(() => (this.#running = this.run()), EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.run(), EVERY_MS).unref();
   }
 
-  async stop(): Promise<void> {
+  /** A run under way ends with its next step, for which there is no database any more; the rest is for the next run. */
+  stop(): void {
+    this.#stopping = true;
     clearInterval(this.#timer);
-    await this.#running;
   }
 
   async run(): Promise<void> {
@@ -56,7 +57,7 @@ export class Maintenance {
       await delivery.purge();
       await ghosts.purge(db, UNUSED_GHOST_DAYS);
     } catch (error) {
-      log.warn('maintenance.failed', { code: errorCode(error) });
+      if (!this.#stopping) log.warn('maintenance.failed', { code: errorCode(error) });
     }
   }
 }

@@ -3,6 +3,7 @@ import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/commo
 import { ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService, type HealthCheckResult } from '@nestjs/terminus';
 import { Probes, type Probe } from './probes.js';
+import { Shutdown } from './shutdown.js';
 
 const PROBE_MS = 5_000;
 
@@ -13,6 +14,7 @@ export class HealthController {
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
     private readonly probes: Probes,
+    private readonly shutdown: Shutdown,
   ) {}
 
   /** The process runs. Restart it when this fails. */
@@ -21,10 +23,11 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** Everything it depends on answers. Send it no traffic while this fails. */
+  /** Everything it depends on answers, and it is not about to stop. Send it no traffic while this fails. */
   @Get('ready')
   @HealthCheck()
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
+    if (this.shutdown.begun) return leaving(reply);
     try {
       return await this.health.check(this.probes.all().map((probe) => () => this.#indicate(probe)));
     } catch (error) {
@@ -45,4 +48,10 @@ export class HealthController {
     const shown: { detail?: string } = detail === undefined ? {} : { detail };
     return up ? session.up(shown) : session.down(shown);
   }
+}
+
+/** Nothing is asked: the parts may be on their way out, too. */
+function leaving(reply: FastifyReply): HealthCheckResult {
+  reply.status(503);
+  return { status: 'shutting_down', details: {} };
 }

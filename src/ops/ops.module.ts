@@ -4,13 +4,14 @@ import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { Probes } from './probes.js';
+import { Shutdown } from './shutdown.js';
 
 @Global()
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [Probes],
-  exports: [Probes],
+  providers: [Probes, Shutdown],
+  exports: [Probes, Shutdown],
 })
 export class OpsModule implements OnApplicationShutdown {
   constructor(private readonly metrics: Metrics) {}

@@ -195,6 +195,7 @@ function settingsTree(parts: {
     ccipRead: { resolvers: [world.offchainResolver] },
     deliveryService: { name: SERVICE_NAME, signUp: { policy: 'open' } },
     delivery: { retry: { email: { firstSeconds: 2, factor: 2, maxSeconds: 60 } } },
+    shutdown: { readinessGraceSeconds: 0 }, // no load balancer looks at it
     logLevel: 'warn',
     email: {
       domains: [MAIL_DOMAIN],

@@ -6,21 +6,22 @@ import { ask } from './http-answer.js';
 import { startOperator, type Program } from './program.js';
 import type { TestGateway } from './test-gateway.js';
 
-/** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. dm3 only. */
+/** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. */
 export class GatewayProcess {
   private constructor(
-    private readonly program: Program,
+    readonly program: Program,
     readonly url: string,
   ) {}
 
-  /** Ready. @param home where its configuration goes */
-  static async start(world: TestGateway, home: string): Promise<GatewayProcess> {
+  /** Ready. @param home where its configuration goes @param more settings; without an email section, dm3 only */
+  static async start(world: TestGateway, home: string, more: Record<string, unknown> = {}): Promise<GatewayProcess> {
     const port = await freePort();
     const settings = {
       ...world.settings,
       http: { ...world.settings.http, port },
       admin: { port: await freePort() },
       logLevel: 'warn',
+      ...more,
     };
     const file = path.join(home, 'gateway.yaml');
     writeFileSync(file, JSON.stringify(settings)); // which is YAML, too

@@ -15,12 +15,13 @@ export class MailServer {
   readonly mails: TakenMail[] = [];
   /** Whatever was handed over whole, taken or not. */
   readonly attempts: TakenMail[] = [];
-  /** What it makes of a whole mail: `defers` says 451, `holds` never answers. */
+  /** What it makes of a whole mail: `defers` says 451, `holds` answers when told to. */
   mood: 'takes' | 'defers' | 'holds' = 'takes';
   /** Says whether a recipient exists; others are refused for good. */
   knows: (recipient: string) => boolean = () => true;
   /** Called before each answer to a whole mail. */
   onAttempt: () => void = () => {};
+  readonly #held: (() => void)[] = [];
   #server: SMTPServer | null = null;
 
   private constructor(readonly port: number) {}
@@ -56,10 +57,16 @@ export class MailServer {
     const mail = { from, to: rcptTo.map(({ address }) => address), raw };
     this.attempts.push(mail);
     this.onAttempt();
-    if (this.mood === 'holds') await new Promise(() => {});
+    if (this.mood === 'holds') await new Promise<void>((resolve) => this.#held.push(resolve));
     if (this.mood === 'defers') throw Object.assign(new Error('Come back later'), { responseCode: 451 });
     this.mails.push(mail);
     return null;
+  }
+
+  /** Takes what it held. */
+  letGo(): void {
+    this.mood = 'takes';
+    for (const resolve of this.#held.splice(0)) resolve();
   }
 
   async stop(): Promise<void> {

@@ -107,6 +107,7 @@ export class TestGateway {
       ccipRead: { resolvers: [world.offchainResolver], ...options.ccipRead },
       deliveryService: { name: SERVICE, signUp: { policy: 'open' } },
       delivery: { retry: { email: FAST_RETRY, dm3: FAST_RETRY }, pollSeconds: 0.2 },
+      shutdown: { readinessGraceSeconds: 0 },
       ...options.settings,
     };
     const email = emailConfigSchema.parse({

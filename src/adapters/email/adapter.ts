@@ -91,12 +91,14 @@ export class EmailAdapter implements Adapter, NoticeSender, ChallengeSender {
     const { config, secret, clock, resolver } = this.options;
     const checks = { resolver, hostname: this.hostname, timeoutMs: AUTHENTICATION_MS };
     const authenticate: IntakeOptions['authenticate'] = (mail) => checkAuthentication(mail, checks);
+    this.sender.start();
     await this.receiver.start(new MailIntake({ config, port, secret, clock, authenticate }));
     this.options.log.info('smtp.listening', { network: EMAIL, port: this.receiver.port ?? 0 });
   }
 
   async stop(): Promise<void> {
-    await this.receiver.stop();
+    const patienceMs = this.options.config.timeouts.shutdownSeconds * 1_000;
+    await Promise.all([this.receiver.stop(), this.sender.stop(patienceMs)]);
   }
 
   /** The SMTP port that was opened; null while stopped. */

@@ -192,7 +192,16 @@ describe('MailReceiver', () => {
     const stopped = receiver.stop();
     peer.write(`${BASIC}.\r\n`);
     expect(await peer.reply()).toMatch(/^250 2\.0\.0 /);
-    peer.socket.end();
+    expect(await peer.reply()).toMatch(/^421 4\.3\.2 /);
+    await stopped;
+  });
+
+  it('sends those away who are between two mails, or before the first, when it stops', async () => {
+    const { client, receiver } = await startMailReceiver({ timeouts: { shutdownSeconds: 600 } });
+    const peers = [await client(), await client()];
+    expect(await mail(peers[1]!, `${BASIC}.\r\n`)).toMatch(/^250 /);
+    const stopped = receiver.stop();
+    for (const peer of peers) expect(await peer.reply()).toMatch(/^421 4\.3\.2 /);
     await stopped;
   });
 });

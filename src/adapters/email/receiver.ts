@@ -18,6 +18,7 @@ import { MailMemory, noRoom, refuseLarger, withMail } from './read-mail.js';
 
 /** Somebody who asks for so many mailboxes that do not exist is collecting addresses. */
 const MAX_UNKNOWN = 10;
+const GOODBYE = '4.3.2 This service stops; please try again later.';
 const STATUS = /^[245]\.\d\.\d{1,3} /;
 
 /** What we know of a connection. */
@@ -33,6 +34,8 @@ type Callback = (error?: Error | null, text?: string) => void;
 export class MailReceiver {
   private readonly visits = new WeakMap<SMTPServerSession, Visit>();
   private readonly memory: MailMemory;
+  /** Mail whose bytes are coming in, or that is being taken. */
+  private readonly underWay = new Set<SMTPServerSession>();
   private server: SMTPServer | null = null;
 
   constructor(private readonly options: { config: EmailConfig; hostname: string; log: EventLog }) {
@@ -58,11 +61,16 @@ export class MailReceiver {
     return address?.port ?? null;
   }
 
-  /** Takes no more connections, lets mail under way finish. */
+  /** Takes no more connections, lets mail under way finish, and sends all others away (RFC 5321 §3.8). */
   async stop(): Promise<void> {
     const server = this.server;
     this.server = null;
-    if (server) await new Promise<void>((resolve) => server.close(resolve));
+    if (!server) return;
+    const closed = new Promise<void>((resolve) => server.close(resolve));
+    for (const { session } of server.connections) {
+      if (!this.underWay.has(session)) dismiss(server, session);
+    }
+    await closed;
   }
 
   private serverOptions(): SMTPServerOptions {
@@ -96,8 +104,17 @@ export class MailReceiver {
         callback(this.memory.hasRoomFor(declaredSize(sender)) ? null : this.refusal(noRoom())),
       onRcptTo: ({ address }, session, callback) =>
         void this.answer(this.onRecipient(intake, address, session), callback),
-      onData: (stream, session, callback) => void this.answer(this.onMail(intake, stream, session), callback),
+      onData: (stream, session, callback) =>
+        void this.answerMail(this.onMail(intake, stream, session), session, callback),
     };
+  }
+
+  private async answerMail(work: Promise<string>, session: SMTPServerSession, callback: Callback): Promise<void> {
+    const { server } = this;
+    this.underWay.add(session);
+    await this.answer(work, callback);
+    this.underWay.delete(session);
+    if (server && server !== this.server) dismiss(server, session); // we stop: this mail was its last one here
   }
 
   private async answer(work: Promise<string | undefined>, callback: Callback): Promise<void> {
@@ -159,6 +176,10 @@ export class MailReceiver {
     const send = connection.send.bind(connection);
     connection.send = (code, text, context) => send(code, text, STATUS.test(String(text)) ? false : context);
   }
+}
+
+function dismiss({ connections }: SMTPServer, session: SMTPServerSession): void {
+  [...connections].find((each) => each.session === session)?.send(421, GOODBYE, false);
 }
 
 /** @throws ConfigError */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { eventually } from '../../../test/support/eventually.js';
 import type { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import { emailConfigSchema, type EmailConfigInput } from './config.js';
 import type { DnsResolver } from './dns.js';
@@ -174,6 +175,22 @@ describe('MailSender', () => {
     const { port } = await rawPeer(() => {});
     const patient = sender({ port, allowPrivate: true, timeoutSeconds: 1 });
     expect(await failure(patient.send(MAIL))).toMatchObject({ code: 'MAIL_HOST_UNREACHABLE', retryable: true });
+  });
+
+  it('breaks off what takes too long when it stops, tries nobody else, and sends again after a start', async () => {
+    const arrived: Socket[] = [];
+    const silent = await rawPeer((socket) => void arrived.push(socket));
+    const stopped = sender({ port: silent.port, allowPrivate: true, timeoutSeconds: 600 });
+    const failed = failure(stopped.send(MAIL));
+    await eventually('the connection', async () => arrived.length === 1);
+    await stopped.stop(10);
+    expect(await failed).toMatchObject({ code: 'MAIL_HOST_UNREACHABLE', retryable: true, certainty: 'certain' });
+    expect(await failure(stopped.send(MAIL))).toMatchObject({ retryable: true });
+    expect(arrived).toHaveLength(1);
+
+    stopped.start();
+    void stopped.send(MAIL).catch(() => {});
+    await eventually('the next connection', async () => arrived.length === 2);
   });
 
   it('does not go to private addresses', async () => {

@@ -20,6 +20,9 @@ type Server = SMTPConnectionOptions & { auth?: { user: string; pass?: string } }
 
 /** Hands finished mails to the smart host, or to the mail servers of the receiver's domain. */
 export class MailSender {
+  readonly #underWay = new Set<Promise<void>>();
+  #cut = new AbortController();
+
   constructor(private readonly options: { config: EmailConfig['outgoing']; hostname: string; resolver: DnsResolver }) {}
 
   /**
@@ -28,10 +31,33 @@ export class MailSender {
    *   and what `findMailHosts` throws
    */
   async send(mail: RenderedMail): Promise<void> {
+    const sending = this.#send(mail);
+    const settled = sending.catch(() => {}).finally(() => this.#underWay.delete(settled));
+    this.#underWay.add(settled);
+    return sending;
+  }
+
+  /** After a stop; a new one needs none. */
+  start(): void {
+    this.#cut = new AbortController();
+  }
+
+  /**
+   * Lets mail under way finish, and breaks off what is not done after `patienceMs`: it may go again later, which is
+   * what would become of it anyway if the process ended under it.
+   */
+  async stop(patienceMs: number): Promise<void> {
+    // Not cleared: a handler that is under way now may come here later.
+    const cut = this.#cut;
+    setTimeout(() => cut.abort(), patienceMs).unref();
+    await Promise.all(this.#underWay);
+  }
+
+  async #send(mail: RenderedMail): Promise<void> {
     let failure: unknown;
     for (const server of await this.serversFor(mail.envelope.to)) {
       try {
-        return await deliver(mail, server);
+        return await deliver(mail, server, this.#cut.signal);
       } catch (error) {
         failure = error;
         if (!mayTryNext(error)) break;
@@ -73,11 +99,14 @@ export class MailSender {
 }
 
 /** One attempt at one server. */
-async function deliver(mail: RenderedMail, server: Server): Promise<void> {
+async function deliver(mail: RenderedMail, server: Server, cut: AbortSignal): Promise<void> {
   const connection = new SMTPConnection(server);
   const message = Readable.from([mail.raw], { objectMode: false });
+  const over = new AbortController();
   try {
+    cut.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
+      cut.addEventListener('abort', () => reject(new Error('broken off by a stop')), { signal: over.signal });
       // Stays for good: a late error without a listener would end the process.
       connection.on('error', reject);
       const transmit = () =>
@@ -92,6 +121,8 @@ async function deliver(mail: RenderedMail, server: Server): Promise<void> {
   } catch (error) {
     connection.close();
     throw toDeliveryError(error as SmtpFailure, message.readableEnded);
+  } finally {
+    over.abort();
   }
 }
 

@@ -77,6 +77,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class SocketServer {
   /** Connections that have left the HTTP server's care. */
   readonly #upgraded = new Set<TcpSocket>();
+  readonly #answering = new Set<Promise<void>>();
+  #stopping = false;
   #io: Server<FromClient, ToClient, DefaultEventsMap, SocketData> | undefined;
 
   constructor(private readonly parts: Parts) {}
@@ -98,8 +100,13 @@ export class SocketServer {
     http.on('upgrade', ({ url = '' }, socket) => this.#watch(url, socket as TcpSocket));
   }
 
-  /** Ends every connection; a WebSocket would wait half a minute for a peer that no longer answers. */
-  stop(): void {
+  /**
+   * Answers what was asked and ends every connection, in a way that makes clients connect again, elsewhere. A WebSocket
+   * would wait half a minute for a peer that no longer answers.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#answering);
     this.#io?.engine.close();
     for (const socket of this.#upgraded) socket.destroySoon();
   }
@@ -151,7 +158,7 @@ export class SocketServer {
     const line = new Line(SUBMISSIONS_WAITING);
     // `{envelop, token}`: the envelope's own signature says whose it is, the token is not needed
     const submit = (data: unknown) => this.parts.submissions.submit((data as { envelop?: unknown } | null)?.envelop);
-    socket.on('submitMessage', (data, ack) => void this.#answer(ack, () => line.run(() => submit(data))));
+    socket.on('submitMessage', (data, ack) => this.#answer(ack, () => line.run(() => submit(data))));
   }
 
   /** Its account is online, for those who may know; and it may ask who else is. */
@@ -162,11 +169,18 @@ export class SocketServer {
       leave();
       watched.clear();
     });
-    socket.on('watchPresence', (data, ack) => void this.#answer(ack, () => watched.add(data)));
-    socket.on('unwatchPresence', (data, ack) => void this.#answer(ack, async () => watched.remove(data)));
+    socket.on('watchPresence', (data, ack) => this.#answer(ack, () => watched.add(data)));
+    socket.on('unwatchPresence', (data, ack) => this.#answer(ack, async () => watched.remove(data)));
   }
 
-  async #answer(ack: unknown, work: () => Promise<unknown>): Promise<void> {
+  /** What comes while we stop stays unanswered: its client tries again once it is connected again. */
+  #answer(ack: unknown, work: () => Promise<unknown>): void {
+    if (this.#stopping) return;
+    const answering = this.#work(ack, work).finally(() => this.#answering.delete(answering));
+    this.#answering.add(answering);
+  }
+
+  async #work(ack: unknown, work: () => Promise<unknown>): Promise<void> {
     const answer = await work().then(
       (): Answer => ({ response: 'success' }),
       (error: unknown): Answer => ({ error: this.#textOf(error) }),

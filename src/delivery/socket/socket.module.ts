@@ -6,6 +6,7 @@ import type { Settings } from '../../config/settings.js';
 import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
 import { NameService } from '../../naming/name-service.js';
 import { Metrics } from '../../ops/metrics.js';
+import { Shutdown } from '../../ops/shutdown.js';
 import { Database } from '../../storage/database.js';
 import { Sealer } from '../../storage/sealer.js';
 import { LoginService } from '../access/login.service.js';
@@ -51,6 +52,7 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly presence: Presence,
     private readonly sockets: SocketServer,
     private readonly metrics: Metrics,
+    private readonly shutdown: Shutdown,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -60,12 +62,12 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
     this.push.start();
     this.presence.start();
     await this.sockets.start();
+    this.shutdown.addDoor('sockets', () => this.sockets.stop());
   }
 
-  /** Before the HTTP server closes, which waits for every connection. */
+  /** Behind the doors, which are closed by now. */
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.all([this.push.stop(), this.presence.stop()]);
-    this.sockets.stop();
     await this.channel.flushed();
   }
 }
