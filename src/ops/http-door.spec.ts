@@ -70,10 +70,10 @@ describe('HttpDoor', () => {
     const answer = await early.ask();
     door.leave();
     answer.end('early');
-    await early.hears('Connection: close');
+    await early.hears('connection: close');
     const late = await Client.connect();
     (await late.ask()).end('late');
-    await late.hears('Connection: close');
+    await late.hears('connection: close');
     await eventually('both to end', async () => early.closed && late.closed);
   });
 
