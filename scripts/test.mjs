@@ -25,6 +25,7 @@ const CHECKS = {
   format: ['prettier/bin/prettier.cjs', '--check', '--cache', '.'],
   lint: ['oxlint/bin/oxlint'],
   boundaries: ['dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--config', '.dependency-cruiser.cjs'],
+  packaging: ['../scripts/packaging.mjs'],
   types: ['typescript/bin/tsc', '--noEmit', '-p', '.', '--incremental', '--tsBuildInfoFile', `${CACHE}/tsbuildinfo`],
 };
 

@@ -4,6 +4,7 @@ import { readEnvironment } from '../config/env.js';
 import { aliasCommand } from './alias.command.js';
 import { contractsCommand } from './contracts.command.js';
 import { doctorCommand } from './doctor/doctor.command.js';
+import { healthCommand } from './health.command.js';
 import { inboxCommand } from './inbox.command.js';
 import { initCommand } from './init.command.js';
 import { keysCommand } from './keys.command.js';
@@ -30,6 +31,7 @@ const program = new Command('dm3-gateway')
   .addCommand(traceCommand(env))
   .addCommand(queueCommand(env))
   .addCommand(tokenCommand(env))
+  .addCommand(healthCommand(env))
   .addCommand(nameCommand(env))
   .addCommand(aliasCommand(env))
   .addCommand(keysCommand(env))

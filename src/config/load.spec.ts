@@ -79,6 +79,14 @@ describe('the configuration', () => {
     expect(load(MINIMAL, Object.fromEntries(reserved))).toEqual(load(MINIMAL));
   });
 
+  it.each(['a password: { with YAML in it }', '0123'])('takes a value from a file that it names: %s', (password) => {
+    const file = path.join(home, 'a password');
+    writeFileSync(file, `${password}\n`);
+    const text = MINIMAL.replace('user: gateway', `user: gateway, password: !file ${file}`);
+    expect(load(text).database.password).toBe(password);
+    expect(load(MINIMAL, { DM3_GATEWAY_DATABASE__USER: `!file ${file}` }).database.user).toBe(password);
+  });
+
   it('is read from its file', () => {
     const file = path.join(home, 'gateway.yaml');
     writeFileSync(file, MINIMAL);
@@ -139,6 +147,11 @@ describe('a complaint', () => {
     expect(complaint(MINIMAL, { DM3_GATEWAY_ENS__RPC_URLS: '[http://x' })).toMatch(
       /^DM3_GATEWAY_ENS__RPC_URLS is not valid YAML: .*line 1.*\.$/,
     );
+  });
+
+  it('names the file that a value should come from', () => {
+    const text = MINIMAL.replace('user: gateway', 'user: !file /none/user');
+    expect(complaint(text)).toBe('The configuration takes a value from the file /none/user, which cannot be read.');
   });
 
   it('says where a file should be, and what should be in it', () => {

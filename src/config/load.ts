@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, type ScalarTag } from 'yaml';
 import { z } from 'zod';
 import type { Environment } from './env.js';
 import { ConfigError } from './errors.js';
@@ -13,7 +13,8 @@ const RESERVED = new Set(['ROOT_SECRET', 'STORAGE_KEYS', 'OWNER_KEY', 'CONFIG', 
 
 /**
  * The configuration file with the environment laid over it: `DM3_GATEWAY_HTTP__PORT=8090` sets `http.port`; values are
- * read as YAML, so numbers, booleans and lists work, but secrets are taken as they are.
+ * read as YAML, so numbers, booleans and lists work, but secrets are taken as they are. `!file /run/secrets/password`
+ * stands for the text in that file.
  * @throws ConfigError naming the file or variable and the fix
  */
 export function readConfigTree(options: { file?: string; text?: string; env: Environment }): ConfigTree {
@@ -59,10 +60,25 @@ function parseText(text: string, where: string): ConfigTree {
   return value as ConfigTree;
 }
 
+/** Where Docker, Kubernetes and systemd put passwords. */
+const FILE_TAG: ScalarTag = { tag: '!file', resolve: readValue };
+
+function readValue(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new ConfigError({
+      message: `The configuration takes a value from the file ${file}, which cannot be read.`,
+      cause,
+    });
+  }
+}
+
 function parseYaml(text: string, where: string): unknown {
   try {
-    return parse(text);
+    return parse(text, { customTags: [FILE_TAG] });
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
     const [complaint] = (cause as Error).message.split(':\n', 1); // what follows quotes the line, which may hold a secret
     throw new ConfigError({ message: `${where} is not valid YAML: ${complaint}.`, cause });
   }

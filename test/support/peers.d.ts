@@ -1,4 +1,4 @@
-export type PeerName = 'swaks' | 'smtp-source';
+export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze';
 
 export interface Peer {
   readonly name: PeerName;
