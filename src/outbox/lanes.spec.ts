@@ -166,8 +166,8 @@ describe('A pause', () => {
     expect((await claim()).map(({ ref }) => ref)).toEqual([other]);
     expect(await unparkFree(db, caps)).toBe(0);
     expect(await troubledLanes(db)).toMatchObject([{ network: 'email', pausedAt: expect.any(Date), parked: 1 }]);
-    expect([await resumeLane(db, HARBOUR.key), await resumeLane(db, HARBOUR.key)]).toEqual([true, false]);
-    expect(await unparkFree(db, caps)).toBe(1);
+    const resume = () => db.transaction((tx) => resumeLane(tx, HARBOUR.key));
+    expect([await resume(), await parked(), await resume()]).toEqual([true, 0, false]);
     expect((await claim()).map(({ ref }) => ref)).toEqual([kept]);
   });
 
@@ -180,8 +180,7 @@ describe('A pause', () => {
     expect((await claim()).map(({ ref }) => ref)).toEqual([other]);
     await finish(underWay!);
     expect(await pausedNetworks(db)).toMatchObject([{ network: 'email' }]);
-    expect(await resumeNetwork(db, 'email')).toBe(true);
-    await unparkFree(db, caps);
+    expect(await db.transaction((tx) => resumeNetwork(tx, 'email'))).toBe(true);
     expect((await claim()).map(({ ref }) => ref)).toEqual([kept]);
   });
 
@@ -284,7 +283,7 @@ describe('A delay', () => {
       async () => (await db.query('SELECT FROM outbox_item WHERE notice_at IS NOT NULL')).length === 0,
       'its note',
     );
-    await resumeNetwork(db, 'email');
+    await db.transaction((tx) => resumeNetwork(tx, 'email'));
     await untilEmpty(db);
     expect(told).toEqual([slow]);
     expect(told).not.toContain(quiet);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Queryable, Tx } from '../storage/database.js';
 
 /** Where messages go: a mail domain, a homeserver, a delivery service. What waits for one destination is its lane. */
@@ -33,8 +34,9 @@ export interface LaneCaps {
 
 /** So often may a destination be out of reach before all that goes there waits for one that tries. */
 const FAILURES_TO_REST = 3;
-/** Destinations whose waiting pairs one round looks after. */
+/** Destinations whose waiting pairs one round looks after, beginning anywhere: there may be more that are paused. */
 const LANES_PER_ROUND = 1_000;
+const KEY_BYTES = 32;
 
 /**
  * SQL for how many pairs of a lane may be held at once. It needs `lane` (of `outbox_lane`, joined from the left),
@@ -75,8 +77,10 @@ export async function pauseLane(db: Queryable, lane: Lane): Promise<void> {
 }
 
 /** Goes on at once, whatever was wrong before. @returns false if the lane was neither paused nor resting */
-export async function resumeLane(db: Queryable, key: Uint8Array): Promise<boolean> {
-  return (await db.query('DELETE FROM outbox_lane WHERE destination_key = $1 RETURNING 1', [key])).length > 0;
+export async function resumeLane(tx: Tx, key: Uint8Array): Promise<boolean> {
+  const gone = await tx.query('DELETE FROM outbox_lane WHERE destination_key = $1 RETURNING 1', [key]);
+  await tx.query('UPDATE outbox_head SET parked = false WHERE parked AND destination_key = $1', [key]);
+  return gone.length > 0;
 }
 
 /** @returns false if it was paused already */
@@ -86,8 +90,10 @@ export async function pauseNetwork(db: Queryable, network: string): Promise<bool
 }
 
 /** @returns false if it was not paused */
-export async function resumeNetwork(db: Queryable, network: string): Promise<boolean> {
-  return (await db.query('DELETE FROM outbox_pause WHERE network = $1 RETURNING network', [network])).length > 0;
+export async function resumeNetwork(tx: Tx, network: string): Promise<boolean> {
+  const gone = await tx.query('DELETE FROM outbox_pause WHERE network = $1 RETURNING network', [network]);
+  await tx.query('UPDATE outbox_head SET parked = false WHERE parked AND network = $1', [network]); // claims sort it out
+  return gone.length > 0;
 }
 
 export async function pausedNetworks(db: Queryable): Promise<{ network: string; pausedAt: Date }[]> {
@@ -110,10 +116,17 @@ export async function troubledLanes(db: Queryable, limit = 100): Promise<LaneSta
  * them. Whoever settles a pair lets the next one of its lane in by itself.
  * @returns how many
  */
-export async function unparkFree(db: Queryable, caps: LaneCaps): Promise<number> {
+export async function unparkFree(db: Queryable, caps: LaneCaps, random = randomBytes): Promise<number> {
+  const anywhere = random(KEY_BYTES);
+  const [beyond, before] = [await unparkFrom(db, caps, anywhere), await unparkFrom(db, caps, Buffer.alloc(0))];
+  return beyond + before;
+}
+
+async function unparkFrom(db: Queryable, caps: LaneCaps, from: Buffer): Promise<number> {
   const freed = await db.query(
     `WITH RECURSIVE waiting AS (
-       (SELECT destination_key, network FROM outbox_head WHERE parked ORDER BY destination_key LIMIT 1)
+       (SELECT destination_key, network FROM outbox_head WHERE parked AND destination_key >= $3
+        ORDER BY destination_key LIMIT 1)
        UNION ALL
        SELECT next.destination_key, next.network FROM waiting CROSS JOIN LATERAL (
          SELECT h.destination_key, h.network FROM outbox_head h
@@ -129,7 +142,7 @@ export async function unparkFree(db: Queryable, caps: LaneCaps): Promise<number>
          SELECT id FROM outbox_head h WHERE h.parked AND h.destination_key = free.destination_key
          ORDER BY h.next_at LIMIT greatest(free.places, 0) FOR NO KEY UPDATE SKIP LOCKED) next
      ) chosen WHERE outbox_head.id = chosen.id RETURNING 1`,
-    [JSON.stringify(caps.byNetwork), caps.others],
+    [JSON.stringify(caps.byNetwork), caps.others, from],
     'outbox_unpark',
   );
   return freed.length;

@@ -10,7 +10,7 @@ import {
   type LaneStatus,
 } from '../../outbox/lanes.js';
 import type { DeadLetter, NetworkCounts, Outbox, OutboxCounts, OutboxStatus } from '../../outbox/outbox.js';
-import type { Queryable, Transactor } from '../../storage/database.js';
+import type { Transactor, Tx } from '../../storage/database.js';
 import type { HistoryEntry, MessageStore, StoredMessage } from '../messages/message.store.js';
 import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { DM3_LANE, type MessageQueue } from '../messages/queue.js';
@@ -127,7 +127,7 @@ export class AdminService {
     });
   }
 
-  #resume(tx: Queryable, network: string, destination?: string): Promise<boolean> {
+  #resume(tx: Tx, network: string, destination?: string): Promise<boolean> {
     if (destination === undefined) return resumeNetwork(tx, network);
     return resumeLane(tx, this.parts.queue.lane(network, canonical(network, destination)).key);
   }
