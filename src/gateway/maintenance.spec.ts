@@ -128,7 +128,16 @@ describe('Maintenance', () => {
     const steps = watchSteps();
     await maintenance(30).run();
     jest.restoreAllMocks();
-    for (const table of ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'outbox_dead', 'profile_link', 'attachment']) {
+    for (const table of [
+      'seen',
+      'message_map',
+      'message',
+      'conversation',
+      'mailbox',
+      'outbox_dead',
+      'profile_link',
+      'attachment',
+    ]) {
       expect([table, steps.get(table)!.slice(0, 3)]).toEqual([table, [1_000, 1_000, 500]]);
     }
     expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Controller, Get, Inject, Injectable, Param, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
@@ -71,7 +72,7 @@ export class AttachmentsController {
     if (range) void reply.status(206).header('content-range', `bytes ${range.from}-${range.to}/${size}`);
     const { from, to } = range ?? { from: 0, to: size - 1 };
     void reply.header('content-length', to - from + 1);
-    void reply.send(request.method === 'HEAD' ? '' : servedBytes(this.store, this.db, file, { from, to }));
+    void reply.send(request.method === 'HEAD' ? Readable.from([]) : servedBytes(this.store, this.db, file, { from, to }));
   }
 
   /** Not in caches that others use, and no longer than the link is good. */

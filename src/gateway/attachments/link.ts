@@ -50,7 +50,7 @@ export function humanSize(bytes: number): string {
   const [divisor, unit] =
     bytes < 999_500 ? [1_000, 'KB'] : bytes < 999_500_000 ? [1_000_000, 'MB'] : [1_000_000_000, 'GB'];
   const value = bytes / divisor;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
 /** `3 December 2026`, by UTC. */

@@ -103,7 +103,7 @@ function linkText(message: NeutralMessage, measure: Measure, shelf: Shelf): Shru
 
 /** Ends between words where one ends nearby. */
 function beginning(text: string, length: number): string {
-  const characters = Array.from(text.slice(0, 2 * length));
+  const characters = Array.from(text.slice(0, 2 * (length + 1)));
   if (characters.length <= length) return text;
   const cut = characters.slice(0, length).join('');
   const space = cut.search(/\s\S*$/);

@@ -42,10 +42,7 @@ export function fitToReceivers(
 }
 
 /** Counts what `composeMessage` would make, without making it: files can be large, and receivers many. */
-function scaleOf(
-  { message, identity }: Pick<ForeignMessage, 'message' | 'identity'>,
-  ghost: Ghost,
-): Scale {
+function scaleOf({ message, identity }: Pick<ForeignMessage, 'message' | 'identity'>, ghost: Ghost): Scale {
   // Whatever it is about only takes words away.
   const bare = { ...message, type: 'new' as const, text: '', attachments: [] };
   const parts = { from: ghost.name, to: '' as EnsName, message: bare, identity, reference: null, replyToken: '' };

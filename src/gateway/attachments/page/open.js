@@ -164,7 +164,7 @@ function humanSize(bytes) {
   let value = bytes / 1000;
   let unit = 0;
   for (; value >= 999.5 && unit < units.length - 1; unit += 1) value /= 1000;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
 void start();
