@@ -72,7 +72,9 @@ export class AttachmentsController {
     if (range) void reply.status(206).header('content-range', `bytes ${range.from}-${range.to}/${size}`);
     const { from, to } = range ?? { from: 0, to: size - 1 };
     void reply.header('content-length', to - from + 1);
-    void reply.send(request.method === 'HEAD' ? Readable.from([]) : servedBytes(this.store, this.db, file, { from, to }));
+    void reply.send(
+      request.method === 'HEAD' ? Readable.from([]) : servedBytes(this.store, this.db, file, { from, to }),
+    );
   }
 
   /** Not in caches that others use, and no longer than the link is good. */

@@ -4,7 +4,7 @@ import { chunkOffset, HEAD_BYTES, openChunks, readHead, readKey, UnsealError } f
 
 const ATTEMPTS = 5;
 const PAUSE_MS = 1000;
-const TITLE_FAILED = 'The file cannot be opened';
+const TITLE = { ready: 'A file for you', failed: 'The file cannot be opened' };
 
 const WORDS = {
   'no-key':
@@ -147,13 +147,14 @@ function showProgress(received, size) {
 }
 
 function say(text) {
+  part('title').textContent = TITLE.ready;
   part('status').classList.remove('bad');
   part('status').textContent = text;
 }
 
 function fail(error) {
   const known = error instanceof UnsealError || error instanceof FetchError;
-  part('title').textContent = TITLE_FAILED;
+  part('title').textContent = TITLE.failed;
   part('status').textContent = known ? WORDS[error.code] : WORDS.damaged;
   part('status').classList.add('bad');
 }
