@@ -1,105 +1,37 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import type { Message } from '@dm3-org/dm3-lib-messaging';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SendMailOptions } from 'nodemailer';
-import { HEAD_BYTES, openChunks, readHead, readKey } from '../src/gateway/attachments/page/unseal.js';
+import { HEAD_BYTES } from '../src/gateway/attachments/page/unseal.js';
 import { Maintenance } from '../src/gateway/maintenance.js';
-import type { Person } from '../src/sandbox/people.js';
-import { TestBrowser } from './support/browser.js';
-import { describeWithPeer } from './support/describe-with-peer.js';
+import { FakeNetwork } from './contract/fake-network.js';
+import { AttachmentWorld, bytesOf, CLIP, clip, DAVE, FILM, film, LIMIT, unsealed } from './support/attachment-world.js';
 import { RealClient } from './support/dm3-lib.js';
 import { eventually } from './support/eventually.js';
 import { startForeignService, type ForeignService } from './support/foreign-service.js';
 import { ask } from './support/http-answer.js';
-import { linksIn, type FoundLink } from './support/linked-files.js';
+import { linksIn } from './support/linked-files.js';
 import { exampleDns, sendMail } from './support/mail.js';
 import { secretsIn, type Secret } from './support/secrets.js';
 import { DOMAIN, TestGateway } from './support/test-gateway.js';
 
-/** What real delivery services take. */
-const LIMIT = 100_000;
-const ATTACHMENTS = {
-  enabled: true,
-  maxBytes: 8_000_000,
-  maxBytesPerMessage: 12_000_000,
-  receiverBytesPerDay: 20_000_000,
-  quotaBytes: 60_000_000,
-};
-const DAVE = `dave.eth@${DOMAIN}`;
-const FILM = randomBytes(5_242_880);
-/** Five chunks and a little, and less than is taken elsewhere. */
-const CLIP = randomBytes(1_320_000);
-const film = { filename: 'Film vom Sommer 🎬.mp4', content: FILM, contentType: 'video/mp4' };
-const clip = { ...film, content: CLIP };
+/** Takes 1,000 bytes of attachments. */
+const fake = new FakeNetwork();
 
+let world: AttachmentWorld;
 let gateway: TestGateway;
 let service: ForeignService;
-let dave: RealClient;
 
 beforeAll(async () => {
-  gateway = await TestGateway.create({ dns: exampleDns, settings: { attachments: ATTACHMENTS } });
-  service = await startForeignService(gateway, { name: 'ds.small.eth', sizeLimit: LIMIT });
-  dave = await RealClient.create(gateway, await addPerson('dave.eth'));
+  world = await AttachmentWorld.create({ adapters: [{ adapter: fake, codec: fake.codec }] });
+  ({ gateway, service } = world);
 });
-afterAll(async () => {
-  await gateway.stop();
-  await service.stop();
-});
-afterEach(async () => {
-  service.mood = 'takes';
-  await gateway.db.query('DELETE FROM attachment'); // the quotas are for each test
-});
-
-function addPerson(name: string, deliveryService: string = service.name): Promise<Person> {
-  return gateway.addPerson(name, { deliveryService });
-}
-
-/** Waits for a message at a foreign delivery service, and opens it with the client's library. */
-function received(words: string, reader = dave, from = service): Promise<Message> {
-  return eventually(`a message with "${words}"`, async () => {
-    const opened = from.envelopes.map((envelope) => reader.openMessage(envelope).catch(() => null));
-    return (await Promise.all(opened)).find((each) => each?.message?.includes(words));
-  });
-}
-
-let mails = 0;
-/** Sends a mail with files and reads what becomes of it. */
-async function delivered(mail: SendMailOptions = {}): Promise<{ message: Message; links: FoundLink[] }> {
-  mails += 1;
-  const words = `Mail number ${mails}.`;
-  await sendMail(gateway, { to: DAVE, attachments: [film], ...mail, text: `${words}\n\n${String(mail.text ?? '')}` });
-  const message = await received(words);
-  return { message, links: linksIn(message) };
-}
-
-const linkTo = async (file: Partial<typeof clip> = {}): Promise<FoundLink> =>
-  (await delivered({ attachments: [{ ...clip, ...file }] })).links[0]!;
-
-async function bytesOf(url: string, headers: Record<string, string> = {}): Promise<Buffer> {
-  return Buffer.from(await (await fetch(url, { headers })).arrayBuffer());
-}
-
-/** As the page does it. */
-async function unsealed({ dataUrl, key: text }: FoundLink): Promise<{ name: string; type: string; content: Buffer }> {
-  const sealed = await bytesOf(dataUrl);
-  const key = await readKey(text);
-  const head = await readHead(key, sealed.subarray(0, HEAD_BYTES));
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of openChunks(key, head, [sealed.subarray(HEAD_BYTES)])) chunks.push(chunk);
-  return { name: head.name, type: head.type, content: Buffer.concat(chunks) };
-}
-
-async function filesKept(): Promise<number> {
-  return (await gateway.db.query('SELECT 1 FROM attachment')).length;
-}
-
-const expireAll = () => gateway.db.query(`UPDATE attachment SET expires_at = now() - interval '1 second'`);
+afterAll(() => world.stop());
+afterEach(() => world.empty());
 
 describe('A mail with more than the receiver’s delivery service takes', () => {
   it('arrives with a link in place of the file, signed, and within the limit', async () => {
-    const { message, links } = await delivered();
-    expect(await dave.isSignedBySender({ message })).toBe(true);
+    const { message, links } = await world.delivered();
+    expect(await world.dave.isSignedBySender({ message })).toBe(true);
     expect(Buffer.byteLength(JSON.stringify(service.envelopes.at(-1)))).toBeLessThanOrEqual(LIMIT);
     expect(message.attachments ?? []).toEqual([]);
     expect(links).toMatchObject([{ name: 'Film vom Sommer 🎬.mp4', size: '5.2 MB' }]);
@@ -114,7 +46,7 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
   it('keeps the files that fit', async () => {
     const note = { filename: 'note.txt', content: 'small', contentType: 'text/plain' };
     const photo = { filename: 'photo.png', content: randomBytes(80_000), contentType: 'image/png' };
-    const { message, links } = await delivered({ attachments: [note, photo, film] });
+    const { message, links } = await world.delivered({ attachments: [note, photo, film] });
     expect(links.map(({ name }) => name)).toEqual([film.filename, 'photo.png']);
     expect(message.attachments).toEqual([
       { name: 'note.txt', data: `data:text/plain;base64,${Buffer.from('small').toString('base64')}` },
@@ -124,7 +56,7 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
 
   it('arrives with the beginning of a text that is too long, and a link to all of it', async () => {
     const text = 'The grass is tall. '.repeat(9_000);
-    const { message, links } = await delivered({ text, attachments: [{ filename: 'a.txt', content: 'small' }] });
+    const { message, links } = await world.delivered({ text, attachments: [{ filename: 'a.txt', content: 'small' }] });
     expect(message.message).toMatch(/^\*\*Hello\*\*\n\nMail number \d+\.\n\nThe grass is tall\. /);
     expect(message.message!.length).toBeLessThan(2_600);
     expect(links).toMatchObject([{ name: 'message.txt', size: '171 KB' }]);
@@ -134,7 +66,7 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
 
   it('gives each receiver what fits for him', async () => {
     const roomy = await startForeignService(gateway, { name: 'ds.roomy.eth', sizeLimit: 1_000_000 });
-    const rita = await RealClient.create(gateway, await addPerson('rita.eth', roomy.name));
+    const rita = await RealClient.create(gateway, await world.addPerson('rita.eth', roomy.name));
     const bob = await RealClient.create(gateway, gateway.bob);
     const photo = { filename: 'photo.png', content: randomBytes(300_000), contentType: 'image/png' };
     const text = 'To each his own.';
@@ -144,15 +76,15 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
       attachments: [film, photo],
     });
 
-    const toDave = linksIn(await received(text));
-    const toRita = await received(text, rita, roomy);
+    const toDave = linksIn((await world.received(text)).message!);
+    const toRita = await world.received(text, rita, roomy);
     const { message: toBob } = await bob.receive(text);
     expect(toDave.map(({ name }) => name)).toEqual([film.filename, 'photo.png']);
-    expect(linksIn(toRita).map(({ name }) => name)).toEqual([film.filename]);
+    expect(linksIn(toRita.message!).map(({ name }) => name)).toEqual([film.filename]);
     expect(toRita.attachments!.map(({ name }) => name)).toEqual(['photo.png']);
-    expect(linksIn(toBob)).toEqual([]);
+    expect(linksIn(toBob.message!)).toEqual([]);
     expect(toBob.attachments).toHaveLength(2);
-    expect(linksIn(toRita)[0]!.key).not.toBe(toDave[0]!.key);
+    expect(linksIn(toRita.message!)[0]!.key).not.toBe(toDave[0]!.key);
     await roomy.stop();
   });
 
@@ -165,8 +97,8 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
       baseBoundary: 'fixed',
     };
     for (let time = 0; time < 2; time += 1) await sendMail(gateway, { to: DAVE, ...mail });
-    await received('Said twice.');
-    expect(await filesKept()).toBe(1);
+    await world.received('Said twice.');
+    expect(await world.filesKept()).toBe(1);
   });
 
   it('leaves nothing to read in the database, while it waits and afterwards', async () => {
@@ -180,7 +112,7 @@ describe('A mail with more than the receiver’s delivery service takes', () => 
     await eventually('an attempt', async () => service.attempts.length > before);
     const waiting = await everything();
     service.mood = 'takes';
-    const [link] = linksIn(await received('Psst.'));
+    const [link] = linksIn((await world.received('Psst.')).message!);
     const id = link!.url.split(/[/#]/).at(-2)!;
     const secrets = new Map<string, Secret>([
       ['file name', filename],
@@ -215,7 +147,7 @@ describe('What the store does not take', () => {
   it('is refused with the file’s name, its size, and the limit', async () => {
     const attachments = [{ filename: 'huge.iso', content: Buffer.alloc(8_000_001) }];
     expect(await refusal({ attachments })).toMatch(/^552 5\.3\.4 .*huge\.iso has 8000001 bytes\. .* 8000000 bytes/);
-    expect(await filesKept()).toBe(0);
+    expect(await world.filesKept()).toBe(0);
   });
 
   it('is refused where the files of a message are too many', async () => {
@@ -224,10 +156,10 @@ describe('What the store does not take', () => {
   });
 
   it('may come another day where a receiver has had much', async () => {
-    await delivered({ attachments: [clip] });
+    await world.delivered({ attachments: [clip] });
     await gateway.db.query('UPDATE attachment SET size = 16000000');
     expect(await refusal({ attachments: [film] })).toMatch(/^451 4\.\S+ More than 20000000 bytes .* tomorrow/);
-    expect(await filesKept()).toBe(1);
+    expect(await world.filesKept()).toBe(1);
     await gateway.db.query(`UPDATE attachment SET created_at = now() - interval '25 hours'`);
     expect(await refusal({ attachments: [film] })).toBe('taken');
   });
@@ -237,13 +169,31 @@ describe('What the store does not take', () => {
       `INSERT INTO attachment (id_key, receiver_key, size, expires_at) VALUES ('x', 'y', 59000000, now() + interval '1 day')`,
     );
     expect(await refusal({ attachments: [film] })).toMatch(/^451 4\.\S+ Large files of others take all the room/);
-    expect(await filesKept()).toBe(1);
+    expect(await world.filesKept()).toBe(1);
+  });
+});
+
+describe('A dm3 message with more than a foreign network takes', () => {
+  it('arrives there with a link in place of the file', async () => {
+    const bob = await RealClient.create(gateway, gateway.bob);
+    const content = randomBytes(30_000);
+    const dataUri = (bytes: Buffer) => `data:image/png;base64,${bytes.toString('base64')}`;
+    const attachments = [
+      { name: 'photo.png', data: dataUri(content) },
+      { name: 'icon.png', data: dataUri(randomBytes(500)) },
+    ];
+    await bob.send({ to: 'carol.fake.gateway.eth', text: 'Look.', attachments });
+    const parcel = await eventually('the message', async () => fake.arrivedFor('carol')[0]);
+    expect(parcel.attachments).toEqual(['icon.png']);
+    const [link] = linksIn(parcel.text);
+    expect(link).toMatchObject({ name: 'photo.png', size: '30 KB' });
+    expect((await unsealed(link!)).content.equals(content)).toBe(true);
   });
 });
 
 describe('The ciphertext', () => {
   it('is served whole and in ranges, and says so without being sent', async () => {
-    const { dataUrl } = await linkTo();
+    const { dataUrl } = await world.linkTo();
     const whole = await bytesOf(dataUrl);
     const head = await ask(dataUrl, { method: 'HEAD' });
     expect([head.status, head.headers.get('content-length'), head.headers.get('accept-ranges'), head.text]).toEqual([
@@ -277,7 +227,7 @@ describe('The ciphertext', () => {
   });
 
   it('may be kept by its reader’s browser alone, and asked for again by its tag', async () => {
-    const { dataUrl } = await linkTo();
+    const { dataUrl } = await world.linkTo();
     const first = await ask(dataUrl, { method: 'HEAD' });
     expect(first.headers.get('cache-control')).toBe('private, max-age=3600');
     const etag = first.headers.get('etag')!;
@@ -291,7 +241,7 @@ describe('The ciphertext', () => {
   });
 
   it('and its page are for nobody else: no type, no frame, no index, no referrer, nothing from elsewhere', async () => {
-    const { url, dataUrl } = await linkTo();
+    const { url, dataUrl } = await world.linkTo();
     const [page, data] = [await ask(url), await ask(dataUrl, { method: 'HEAD' })];
     for (const { headers } of [page, data]) {
       expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -318,22 +268,22 @@ describe('A link', () => {
   });
 
   it('is good for its time, then says that this is over, and the file goes', async () => {
-    const { url, dataUrl } = await linkTo();
+    const { url, dataUrl } = await world.linkTo();
     expect((await ask(url)).status).toBe(200);
-    await expireAll();
+    await world.expireAll();
     for (const each of [url, dataUrl]) {
       const { status, text } = await ask(each, { headers: { range: 'bytes=0-9' } });
       expect(status).toBe(410);
       expect(text).toContain('the time of this one is over');
     }
     await gateway.running.app.get(Maintenance).run();
-    expect(await filesKept()).toBe(0);
+    expect(await world.filesKept()).toBe(0);
     expect(await gateway.db.query('SELECT 1 FROM attachment_chunk')).toEqual([]);
     expect((await ask(url)).status).toBe(404);
   });
 
   it('that is still good is not purged', async () => {
-    const link = await linkTo();
+    const link = await world.linkTo();
     await gateway.running.app.get(Maintenance).run();
     expect((await unsealed(link)).content.equals(CLIP)).toBe(true);
   });
@@ -369,122 +319,5 @@ describe('Switched off', () => {
     expect(status).toBe(429);
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     expect(text).toContain('Too many requests');
-  });
-});
-
-describeWithPeer('chromium', 'The page behind a link', (program) => {
-  let browser: TestBrowser;
-  beforeAll(async () => void (browser = await TestBrowser.start(program)));
-  afterAll(() => browser.stop());
-
-  const click = { name: 'Download' };
-  const status = 'status';
-
-  it('shows what the file is, and saves it whole', async () => {
-    const { url } = await linkTo(film);
-    const { page, complaints, requests } = await browser.visit(url, { acceptDownloads: true });
-    await page.getByText('Film vom Sommer 🎬.mp4').waitFor();
-    await page.getByText('5.2 MB').waitFor();
-    await page.getByText('video/mp4').waitFor();
-    const downloading = page.waitForEvent('download');
-    await page.getByRole('button', click).click();
-    const download = await downloading;
-    expect(download.suggestedFilename()).toBe('Film vom Sommer 🎬.mp4');
-    expect(readFileSync(await download.path()).equals(FILM)).toBe(true);
-    await page.getByText('Done.').waitFor();
-    expect(complaints).toEqual([]);
-    const places = requests.map((each) => new URL(each)).filter(({ protocol }) => protocol === 'http:');
-    expect(new Set(places.map(({ origin }) => origin))).toEqual(new Set([gateway.url]));
-    await page.context().close();
-  });
-
-  it('hands out bytes and no page of the sender’s', async () => {
-    const html = '<script>document.title = "run"; parent.ran = true</script>';
-    const page = `${html}${' '.repeat(200_000)}`;
-    const { url } = await linkTo({ filename: 'invoice.html', content: Buffer.from(page), contentType: 'text/html' });
-    const visit = await browser.visit(url, { acceptDownloads: true });
-    const downloading = visit.page.waitForEvent('download');
-    await visit.page.getByRole('button', click).click();
-    expect(readFileSync(await (await downloading).path(), 'utf8')).toBe(page);
-    const href = await visit.page.locator('#save').getAttribute('href');
-    const type = await visit.page.evaluate(`new Promise((resolve) => {
-      const request = new XMLHttpRequest();
-      request.open('HEAD', ${JSON.stringify(href)});
-      request.onerror = () => resolve('blocked');
-      request.onload = () => resolve(request.getResponseHeader('content-type'));
-      request.send();
-    })`);
-    expect(['blocked', 'application/octet-stream']).toContain(type);
-    const opening = visit.page.waitForEvent('download');
-    await visit.page.locator('#save').click({ modifiers: [] });
-    expect((await opening).suggestedFilename()).toBe('invoice.html');
-    expect(await visit.page.title()).toBe('invoice.html');
-    await visit.page.context().close();
-  });
-
-  it.each([
-    ['a wrong key', (url: string) => url.replace(/#.*/, `#${'ab'.repeat(32)}`), /does not fit this file/],
-    ['half a key', (url: string) => url.slice(0, -9), /The link is incomplete/],
-    ['no key', (url: string) => url.replace(/#.*/, ''), /The link is incomplete/],
-  ])('says in words what is wrong with %s', async (_, spoil, words) => {
-    const { url } = await linkTo();
-    const { page } = await browser.visit(spoil(url));
-    await page.getByRole('heading', { name: 'The file cannot be opened' }).waitFor();
-    expect(await page.getByRole(status).textContent()).toMatch(words);
-    expect(await page.getByRole('button', click).isVisible()).toBe(false);
-    await page.context().close();
-  });
-
-  it('saves nothing of a file that was changed', async () => {
-    const { url } = await linkTo();
-    const sql = `UPDATE attachment_chunk SET ciphertext = set_byte(ciphertext, 9, get_byte(ciphertext, 9) # 1)
-      WHERE position = 4`;
-    await gateway.db.query(sql);
-    const { page } = await browser.visit(url, { acceptDownloads: true });
-    const downloads: unknown[] = [];
-    page.on('download', (download) => void downloads.push(download));
-    await page.getByRole('button', click).click();
-    await page.getByText('The file was damaged or changed, so nothing was saved.').waitFor();
-    expect(downloads).toEqual([]);
-    await page.context().close();
-  });
-
-  it('goes on where a connection broke', async () => {
-    const { url, dataUrl } = await linkTo();
-    const sealed = await bytesOf(dataUrl);
-    const broken = HEAD_BYTES + 3 * 262_160 + 1_000;
-    const { page } = await browser.visit(url, { acceptDownloads: true });
-    const ranges: string[] = [];
-    await page.route('**/data', async (route) => {
-      ranges.push((await route.request().allHeaders())['range']!);
-      if (ranges.length > 1) return route.continue();
-      return route.fulfill({ status: 206, body: sealed.subarray(HEAD_BYTES, broken) });
-    });
-    const downloading = page.waitForEvent('download');
-    await page.getByRole('button', click).click();
-    expect(readFileSync(await (await downloading).path()).equals(CLIP)).toBe(true);
-    expect(ranges).toEqual([`bytes=${HEAD_BYTES}-`, `bytes=${HEAD_BYTES + 3 * 262_160}-`]);
-    await page.context().close();
-  });
-
-  it('says that the time is over, before and while it is open', async () => {
-    const { url } = await linkTo();
-    const { page } = await browser.visit(url);
-    await page.getByRole('button', click).waitFor();
-    await expireAll();
-    await page.getByRole('button', click).click();
-    await page.getByText('The file is no longer here').waitFor();
-    await page.reload();
-    await page.getByRole('heading', { name: 'This file is no longer here' }).waitFor();
-    await page.context().close();
-  });
-
-  it('is readable on a phone', async () => {
-    const { url } = await linkTo({ filename: `${'very_long_'.repeat(15)}name.pdf` });
-    const { page } = await browser.visit(url, { viewport: { width: 320, height: 640 }, isMobile: true });
-    await page.getByRole('button', click).waitFor();
-    const wide = await page.evaluate('document.documentElement.scrollWidth');
-    expect(wide).toBeLessThanOrEqual(320);
-    await page.context().close();
   });
 });

@@ -204,6 +204,7 @@ function createWorker(
       trace: MessageTraceStore,
       queue: MessageQueue,
       notices: Notices,
+      attachments: Attachments,
       conversationDays: [SETTINGS, ({ delivery }: Settings) => delivery.conversationDays],
       log: EVENT_LOG,
     }),

@@ -1,5 +1,3 @@
-import type { Message } from '@dm3-org/dm3-lib-messaging';
-
 /** A link as a reader finds it in a message. */
 export interface FoundLink {
   readonly name: string;
@@ -14,8 +12,8 @@ export interface FoundLink {
 const LINE =
   /^📎 (?<name>.+) \((?<size>[^,()]+), until (?<until>\d+ \w+ \d{4})\): (?<url>(?<place>http\S+)#(?<key>\S+))$/gmu;
 
-export function linksIn({ message: text }: Message): FoundLink[] {
-  return [...text!.matchAll(LINE)].map(({ groups }) => {
+export function linksIn(text: string): FoundLink[] {
+  return [...text.matchAll(LINE)].map(({ groups }) => {
     const { name, size, until, url, place, key } = groups as Record<string, string>;
     return { name: name!, size: size!, until: until!, url: url!, dataUrl: `${place}/data`, key: key! };
   });
