@@ -15,6 +15,7 @@ import { SocketModule } from './delivery/socket/socket.module.js';
 import { TrafficModule } from './delivery/traffic/traffic.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AdapterRegistry } from './gateway/adapters.js';
+import { AttachmentsModule } from './gateway/attachments/attachments.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { LinksModule } from './gateway/links/links.module.js';
 import type { AliasCodec } from './naming/alias/codec.js';
@@ -117,6 +118,7 @@ export class AppModule {
         TrafficModule,
         NotificationsModule,
         NetworksModule.forRoot(runtime),
+        AttachmentsModule,
         GatewayModule,
         LinksModule,
       ],

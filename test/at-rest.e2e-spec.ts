@@ -12,6 +12,8 @@ import { TestGateway } from './support/test-gateway.js';
 const READABLE: Readonly<Record<string, readonly string[]>> = {
   account: ['address', 'profile', 'created_at', 'updated_at', 'logged_in', 'notifications', 'permissions', 'mailbox'],
   admin_token: ['token_hash', 'scopes', 'created_at'],
+  attachment: ['size', 'created_at', 'expires_at'],
+  attachment_chunk: ['position', 'ciphertext'],
   conversation: ['id', 'identity', 'ghost', 'created_at', 'used_at'],
   ghost: ['address', 'network', 'created_at', 'used_at'],
   ghost_key_rotation: ['version', 'ghost', 'rotated_at'],

@@ -109,6 +109,15 @@ deliveryService:
 # How SIGTERM ends it. See docs/packaging.md.
 # shutdown: { readinessGraceSeconds: 1, requestSeconds: 10, limitSeconds: 25 }
 
+# attachments:             # see docs/attachments.md
+#   enabled: false         # keep files that are too large for a receiver, and send links to them
+#   maxBytes: 25000000     # one file
+#   maxBytesPerMessage: 50000000
+#   receiverBytesPerDay: 500000000
+#   quotaBytes: 10000000000
+#   days: 30               # how long a link is good
+#   requestsPerMinute: 600 # by client address
+
 email:
   domains: [${mailDomain}]
 ${hostnameLine(url)}  listen: { host: 0.0.0.0, port: 25 }

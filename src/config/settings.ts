@@ -267,6 +267,29 @@ const shutdown = z
     },
   );
 
+const attachments = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe("Keep files that are too large for a receiver's delivery service, and send links to them."),
+    maxBytes: z.number().int().positive().default(25_000_000).describe('Largest file kept.'),
+    maxBytesPerMessage: z.number().int().positive().default(50_000_000).describe('Files of one message together.'),
+    receiverBytesPerDay: z.number().int().positive().default(500_000_000).describe('What one receiver gets in a day.'),
+    quotaBytes: z.number().int().positive().default(10_000_000_000).describe('All that is kept.'),
+    days: z.number().int().min(1).max(365).default(30).describe('How long a link is good, from acceptance on.'),
+    requestsPerMinute: z.number().int().positive().default(600).describe('For pages and files, by client address.'),
+  })
+  .refine(({ maxBytes, maxBytesPerMessage }) => maxBytes <= maxBytesPerMessage, {
+    path: ['maxBytesPerMessage'],
+    error: 'the largest file would never be kept: it must be at least maxBytes',
+  })
+  .refine(({ maxBytesPerMessage: one, receiverBytesPerDay: day, quotaBytes: all }) => one * 1.2 <= Math.min(day, all), {
+    path: ['quotaBytes'],
+    error: 'quotaBytes and receiverBytesPerDay must be at least 1.2 times maxBytesPerMessage: sizes are padded',
+  })
+  .prefault({});
+
 const secrets = z.strictObject({
   rootSecretFile: z.string().optional().describe('32 bytes, hex. Losing it loses every ghost identity: back it up.'),
   storageKeysFile: z.string().optional().describe('Lines of <id>:<32 bytes, hex>; the first line seals.'),
@@ -286,6 +309,7 @@ export const coreSettings = {
   notifications: notifications.prefault({}),
   delivery: delivery.prefault({}),
   shutdown: shutdown.prefault({}),
+  attachments,
   secrets: secrets.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 } as const;

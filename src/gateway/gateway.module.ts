@@ -29,6 +29,8 @@ import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
 import { AdapterRegistry } from './adapters.js';
 import { AdminService } from './admin/admin.service.js';
+import { AttachmentStore } from './attachments/attachment.store.js';
+import { Attachments } from './attachments/attachments.js';
 import { ConversationStore } from './conversations/conversation.store.js';
 import { ConversationTokens } from './conversations/token.js';
 import { FromDm3Handler } from './from-dm3/from-dm3.handler.js';
@@ -170,6 +172,7 @@ function createWorker(
       notices: Notices,
       relay: RelayPolicy,
       rules: ReceiverRules,
+      attachments: Attachments,
       log: EVENT_LOG,
     }),
     fromParts(ToDm3Handler, {
@@ -201,6 +204,7 @@ function createWorker(
       trace: MessageTraceStore,
       queue: MessageQueue,
       notices: Notices,
+      attachments: Attachments,
       conversationDays: [SETTINGS, ({ delivery }: Settings) => delivery.conversationDays],
       log: EVENT_LOG,
     }),
@@ -226,6 +230,7 @@ function createWorker(
       conversations: ConversationStore,
       map: MessageMapStore,
       messages: MessageStore,
+      attachments: AttachmentStore,
       retention: [SETTINGS, ({ delivery }: Settings) => delivery],
       log: EVENT_LOG,
     }),

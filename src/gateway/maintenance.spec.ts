@@ -8,6 +8,7 @@ import { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import { silentLog, type EventLog } from '../ops/event-log.js';
 import { Outbox } from '../outbox/outbox.js';
 import { StorageUnavailableError } from '../storage/errors.js';
+import { AttachmentStore } from './attachments/attachment.store.js';
 import { ConversationStore } from './conversations/conversation.store.js';
 import { GhostStore } from './ghosts/ghost.store.js';
 import { LinkStore } from './links/link.store.js';
@@ -27,6 +28,7 @@ const TABLES = [
   'login_challenge',
   'outbox_dead',
   'profile_link',
+  'attachment',
 ];
 const address = `decode(lpad(to_hex(n), 40, '0'), 'hex')`;
 const key = `decode(lpad(to_hex(n), 8, '0'), 'hex')`;
@@ -62,6 +64,9 @@ async function fill(age: (typeof AGES)[number]): Promise<void> {
        SELECT ${address}, 'email', ${key}, '', ${at} FROM ${rows}`,
     `INSERT INTO profile_link (id, ghost_key, owner_key, sealed_link, expires_at)
        SELECT ${uuid}, ${key}, '', '', ${at} + interval '1 hour' FROM ${rows}`,
+    `INSERT INTO attachment (id_key, receiver_key, size, expires_at)
+       SELECT ${key}, '', 1, ${at} + interval '1 hour' FROM ${rows}`,
+    `INSERT INTO attachment_chunk SELECT ${key}, 0, '' FROM ${rows}`,
     `INSERT INTO outbox_head (pair_key, network, destination_key) SELECT ${key}, 'email', '' FROM ${rows}`,
     `INSERT INTO outbox_dead (ref, head_id, seq, kind, code, attempts, created_at, expires_at, died_at)
        SELECT ${uuid}, (SELECT max(id) FROM outbox_head), n, 'notice', 'X', 1, ${at}, ${at}, ${at} FROM ${rows}`,
@@ -89,6 +94,7 @@ function maintenance(mailboxDays: number, log: EventLog = silentLog): Maintenanc
     conversations: new ConversationStore(sealer),
     map: new MessageMapStore(sealer),
     messages: new MessageStore(sealer),
+    attachments: new AttachmentStore(sealer),
     retention: { mapDays: 400, deadLetterDays: 30 },
     log,
   });
@@ -122,7 +128,16 @@ describe('Maintenance', () => {
     const steps = watchSteps();
     await maintenance(30).run();
     jest.restoreAllMocks();
-    for (const table of ['seen', 'message_map', 'message', 'conversation', 'mailbox', 'outbox_dead', 'profile_link']) {
+    for (const table of [
+      'seen',
+      'message_map',
+      'message',
+      'conversation',
+      'mailbox',
+      'outbox_dead',
+      'profile_link',
+      'attachment',
+    ]) {
       expect([table, steps.get(table)!.slice(0, 3)]).toEqual([table, [1_000, 1_000, 500]]);
     }
     expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));

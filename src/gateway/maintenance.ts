@@ -5,6 +5,7 @@ import type { Outbox } from '../outbox/outbox.js';
 import { purgeSeen } from '../outbox/seen.js';
 import type { Database } from '../storage/database.js';
 import { inSteps } from '../storage/in-steps.js';
+import type { AttachmentStore } from './attachments/attachment.store.js';
 import type { ConversationStore } from './conversations/conversation.store.js';
 import type { GhostStore } from './ghosts/ghost.store.js';
 import type { LinkStore } from './links/link.store.js';
@@ -20,6 +21,7 @@ interface Parts {
   readonly conversations: ConversationStore;
   readonly map: MessageMapStore;
   readonly messages: MessageStore;
+  readonly attachments: AttachmentStore;
   readonly retention: { mapDays: number; deadLetterDays: number };
   readonly log: EventLog;
 }
@@ -45,7 +47,8 @@ export class Maintenance {
   }
 
   async run(): Promise<void> {
-    const { db, outbox, delivery, ghosts, links, conversations, map, messages, retention, log } = this.parts;
+    const { db, outbox, delivery, ghosts, links, conversations, map, messages, attachments, retention, log } =
+      this.parts;
     try {
       await inSteps((limit) => purgeSeen(db, limit));
       await inSteps((limit) => map.purge(db, retention.mapDays, limit));
@@ -54,6 +57,7 @@ export class Maintenance {
       await inSteps((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
       await inSteps((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
       await inSteps((limit) => links.purge(db, limit));
+      await attachments.purge(db);
       await delivery.purge();
       await ghosts.purge(db, UNUSED_GHOST_DAYS);
     } catch (error) {

@@ -196,6 +196,7 @@ function settingsTree(parts: {
     deliveryService: { name: SERVICE_NAME, signUp: { policy: 'open' } },
     delivery: { retry: { email: { firstSeconds: 2, factor: 2, maxSeconds: 60 } } },
     shutdown: { readinessGraceSeconds: 0 }, // no load balancer looks at it
+    attachments: { enabled: true },
     logLevel: 'warn',
     email: {
       domains: [MAIL_DOMAIN],

@@ -213,6 +213,12 @@ export class RealClient {
     return { envelope, message: opened.message, postmark: opened.postmark!, hash: hashIn(envelope) };
   }
 
+  /** The message alone, of an envelope that no delivery service of this client has postmarked. */
+  async openMessage({ message }: Pick<AnyEnvelope, 'message'>): Promise<Message> {
+    const { encryptionKeyPair } = this.keys;
+    return JSON.parse(await clientCrypto.decryptAsymmetric(encryptionKeyPair, JSON.parse(message))) as Message;
+  }
+
   /** Waits for a message whose text holds these words. */
   receive(words: string): Promise<Received> {
     return eventually(`a message with "${words}" for ${this.name}`, async () =>
@@ -227,7 +233,7 @@ export class RealClient {
   }
 
   /** True if the named sender signed it, by the profile that its name publishes. */
-  async isSignedBySender({ message }: Received): Promise<boolean> {
+  async isSignedBySender({ message }: Pick<Received, 'message'>): Promise<boolean> {
     const { from } = message.metadata;
     const { profile } = await this.profileOf(from);
     return messaging.checkMessageSignature(message, profile.publicSigningKey, from);

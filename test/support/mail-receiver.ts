@@ -20,6 +20,7 @@ export class FakePort implements GatewayPort {
   refusal: Error | null = null;
   /** Of every receiver. */
   sizeLimit: number | null = null;
+  linkedBytes = 0;
 
   async lookup(receiver: string) {
     if (receiver === 'relay.eth') throw new RelayRefusedError();
@@ -29,7 +30,12 @@ export class FakePort implements GatewayPort {
       throw new GatewayError({ code: 'NAME_NOT_FOUND', kind: 'not-found', message: `Nobody is called ${receiver}.` });
     const name = receiver.toLowerCase();
     const address = `0x${Buffer.from(name).toString('hex').padStart(40, '0').slice(-40)}`;
-    return { name: name as EnsName, address: address as EthAddress, sizeLimit: this.sizeLimit };
+    return {
+      name: name as EnsName,
+      address: address as EthAddress,
+      sizeLimit: this.sizeLimit,
+      linkedBytes: this.linkedBytes,
+    };
   }
 
   async receive(message: ForeignMessage) {

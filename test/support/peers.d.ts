@@ -1,4 +1,4 @@
-export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze';
+export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium';
 
 export interface Peer {
   readonly name: PeerName;

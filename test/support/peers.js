@@ -14,6 +14,7 @@ export const PEERS = {
   swaks: peer('swaks', 'swaks'),
   'smtp-source': peer('smtp-source', 'postfix'),
   'systemd-analyze': peer('systemd-analyze', 'systemd'),
+  chromium: peer('chromium', 'chromium'),
 };
 
 /** Part of the name of every test that needs the peer: scripts/test.mjs tells by it what was not run. */

@@ -52,6 +52,11 @@ export interface IntakeOptions {
   readonly authenticate: (mail: MailToCheck) => Promise<Authentication>;
 }
 
+/** Bytes of a mail. */
+function mailLimit({ sizeLimit, linkedBytes = 0 }: Target): number {
+  return sizeLimit === null ? Infinity : (sizeLimit + linkedBytes) * MAIL_PER_ENVELOPE + LEFT_OUT_BYTES;
+}
+
 /** Decides about recipients and mails, whatever connection they come over. Every refusal is thrown. */
 export class MailIntake {
   constructor(private readonly options: IntakeOptions) {}
@@ -77,9 +82,8 @@ export class MailIntake {
 
   /** Largest mail that may still fit into what all of these take, bytes. */
   maxBytes(recipients: readonly AcceptedRecipient[]): number {
-    const limits = recipients.map((each) => (each.kind === 'target' ? each.target.sizeLimit : null));
-    const known = limits.filter((limit) => limit !== null).map((limit) => limit * MAIL_PER_ENVELOPE + LEFT_OUT_BYTES);
-    return Math.min(this.options.config.maxMessageBytes, ...known);
+    const limits = recipients.map((each) => (each.kind === 'target' ? mailLimit(each.target) : Infinity));
+    return Math.min(this.options.config.maxMessageBytes, ...limits);
   }
 
   /**

@@ -108,4 +108,16 @@ describe('MailReceiver', () => {
     expect(await mail(peer, `${BASIC}.\r\n`)).toMatch(/^250 /);
     expect(port.received).toHaveLength(1);
   });
+
+  it('takes more where files are sent as links', async () => {
+    const { client, port } = await startMailReceiver({ maxMessageBytes: 10 * MB });
+    Object.assign(port, { sizeLimit: 100_000, linkedBytes: 500_000 });
+    const most = 1_800_000 + MB;
+    const peer = await client();
+    await peer.command(`MAIL FROM:<alice@example.com> SIZE=${most}`);
+    expect(await peer.command('RCPT TO:<bob.eth@mail.test>')).toMatch(/^250 /);
+    await peer.command('RSET');
+    await peer.command(`MAIL FROM:<alice@example.com> SIZE=${most + 1}`);
+    expect(await peer.command('RCPT TO:<bob.eth@mail.test>')).toBe(`552 5.3.4 The mail has more than ${most} bytes.`);
+  });
 });

@@ -84,6 +84,8 @@ export interface Target {
   readonly sizeLimit: number | null;
   /** ENS name of the first delivery service it goes to; null where that is ours. For the core's own use. */
   readonly service?: EnsName | null;
+  /** Files of so many bytes, which need not fit into it: the core sends links to them. None when not set. */
+  readonly linkedBytes?: number;
 }
 
 /** How sure the network is that the sender is who the message says. `detail` is one short line for a person. */
@@ -132,9 +134,10 @@ export interface GatewayPort {
 
   /**
    * Takes over responsibility: returns only after commit.
-   * @throws MessageTooLargeError with `facts.limitBytes`, SpamRefusedError where no receiver takes it; RelayRefusedError
-   *   where one is on a foreign network; NamingUnavailableError, StorageUnavailableError, OverloadedError (retry; the
-   *   last with `facts.retryAfterSeconds`).
+   * @throws MessageTooLargeError with `facts.limitBytes`, AttachmentTooLargeError, AttachmentsTooLargeError;
+   *   SpamRefusedError where no receiver takes it; RelayRefusedError where one is on a foreign network;
+   *   AttachmentStoreFullError, NamingUnavailableError, StorageUnavailableError, OverloadedError (retry; the last with
+   *   `facts.retryAfterSeconds`).
    */
   receive(message: ForeignMessage): Promise<Acceptance>;
 

@@ -12,6 +12,8 @@ import type { Database, Tx } from '../../storage/database.js';
 import type { Adapter, Rendering } from '../adapter/adapter.js';
 import type { NeutralMessage } from '../adapter/message.js';
 import type { AdapterRegistry } from '../adapters.js';
+import type { Attachments } from '../attachments/attachments.js';
+import type { LinkedFile } from '../attachments/link.js';
 import type { Conversation, ConversationStore } from '../conversations/conversation.store.js';
 import type { ConversationTokens } from '../conversations/token.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
@@ -23,6 +25,7 @@ import type { MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
 import { MessageUnusableError } from './errors.js';
 import { renderingFromJson, renderingToJson } from './frozen.js';
+import { linkBeyond } from './link-beyond.js';
 import { openMessage } from './open.js';
 import type { FromDm3Payload, FrozenRendering } from './payload.js';
 import { fitMessage, readMessage } from './read.js';
@@ -41,6 +44,7 @@ interface Parts {
   readonly trace: MessageTraceStore;
   readonly queue: MessageQueue;
   readonly conversationDays: number;
+  readonly attachments: Attachments;
   readonly log: EventLog;
 }
 
@@ -99,15 +103,24 @@ export class FromDm3Handler implements ItemHandler {
     const ghost = (await ghosts.byAddress(message.ghost))!;
     const opened = openMessage(crypto, message.payload, await ghosts.openingKeys(ghost, message.acceptedAt));
     await this.#checkParties(opened, message, ghost);
-    const neutral = fitMessage(readMessage(opened), adapter.capabilities());
-    return neutral && this.#freeze(claim, { message, adapter, ghost, opened, neutral });
+    const can = adapter.capabilities();
+    const { message: whole, files } = linkBeyond(readMessage(opened), can, this.parts.attachments.shelf);
+    const neutral = fitMessage(whole, can);
+    return neutral && this.#freeze(claim, { message, adapter, ghost, opened, neutral, files });
   }
 
   async #freeze(
     claim: Claim,
-    work: { message: Loaded; adapter: Adapter; ghost: Ghost; opened: Dm3Message; neutral: NeutralMessage },
+    work: {
+      message: Loaded;
+      adapter: Adapter;
+      ghost: Ghost;
+      opened: Dm3Message;
+      neutral: NeutralMessage;
+      files: readonly LinkedFile[];
+    },
   ): Promise<Rendering> {
-    const { message, adapter, ghost, opened, neutral } = work;
+    const { message, adapter, ghost, opened, neutral, files } = work;
     const place = await this.#place(message, opened);
     const hash = messageHash(this.parts.crypto, opened);
     const name = await this.#shownName(message, place.conversation);
@@ -119,7 +132,10 @@ export class FromDm3Handler implements ItemHandler {
       conversation: place.conversation?.context ?? null,
       target: place.target,
     });
-    await claim.commit((tx) => this.#commit(tx, message, { place, rendering, hash, name }));
+    await claim.commit(async (tx) => {
+      await this.parts.attachments.keep(tx, ghost.address, files);
+      await this.#commit(tx, message, { place, rendering, hash, name });
+    });
     killPoint('from-dm3.frozen');
     return rendering;
   }

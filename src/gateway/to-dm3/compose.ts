@@ -48,7 +48,7 @@ export function composeMessage(parts: Composition): Omit<Dm3Message, 'signature'
   const { from, to, message, reference, replyToken } = parts;
   const type = (reference ? WITH_REFERENCE : WITHOUT_REFERENCE)[message.type];
   if (!type) throw new ReferenceUnknownError();
-  const attachments = message.attachments.map(attachment);
+  const attachments = message.attachments.map(dm3Attachment);
   return {
     message: text(parts),
     metadata: {
@@ -69,7 +69,8 @@ function text({ message, identity, reference }: Composition): string {
   return [...mark, ...subject, message.text].join('\n\n');
 }
 
-function attachment({ name, mediaType, content }: NeutralAttachment): { name: string; data: string } {
+/** A file as dm3 carries it: within the message, in base64. */
+export function dm3Attachment({ name, mediaType, content }: NeutralAttachment): { name: string; data: string } {
   if ('uri' in content) return { name, data: content.uri };
   return { name, data: `data:${mediaType};base64,${Buffer.from(content.bytes).toString('base64')}` };
 }

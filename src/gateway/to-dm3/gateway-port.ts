@@ -9,12 +9,12 @@ import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { QueuePressure } from '../../outbox/pressure.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
-import { stringify } from '../../protocol/encoding/stringify.js';
-import { predictEnvelopeSize } from '../../protocol/envelope/envelope.js';
 import type { Database, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import type { Acceptance, ForeignMessage, GatewayPort, Target } from '../adapter/adapter.js';
-import { MessageTooLargeError, RelayRefusedError } from '../adapter/errors.js';
+import { RelayRefusedError } from '../adapter/errors.js';
+import type { Attachments } from '../attachments/attachments.js';
+import type { Shrunk } from '../attachments/shrink.js';
 import type { ConversationStore } from '../conversations/conversation.store.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { RelayPolicy } from '../links/relay-policy.js';
@@ -24,7 +24,7 @@ import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { neutralToJson } from '../messages/neutral-json.js';
 import type { MessageQueue } from '../messages/queue.js';
 import type { Notices } from '../notices/notices.js';
-import { composeMessage } from './compose.js';
+import { fitToReceivers } from './fit-size.js';
 import type { ToDm3Payload } from './payload.js';
 import type { ReceiverRules } from './receiver-rules.js';
 
@@ -44,18 +44,24 @@ interface Parts {
   readonly relay: RelayPolicy;
   readonly rules: ReceiverRules;
   readonly pressure: QueuePressure;
+  readonly attachments: Attachments;
   readonly log: EventLog;
 }
 
-/** Room for the signature (base64, 88 characters), the token and a reference, which are not known when it counts. */
-const RESERVED_BYTES = 400;
+/** A message that is being accepted. */
+interface Arrival {
+  readonly message: ForeignMessage;
+  readonly ghost: Ghost;
+  /** For receivers who do not get it as it came. */
+  readonly fitted: ReadonlyMap<Target, Shrunk>;
+}
 
 /** The core's door for adapters. */
 export class GatewayPortService implements GatewayPort {
   constructor(private readonly parts: Parts) {}
 
   async lookup(receiver: string, from?: ForeignAddress): Promise<Target> {
-    const { names, ghosts, accounts, forwarding, relay } = this.parts;
+    const { names, ghosts, accounts, forwarding, relay, attachments } = this.parts;
     const { name, ...written } = await this.#nameOf(receiver);
     const ghost = await ghosts.byName(name);
     if (ghost) await relay.checkSender(from);
@@ -64,16 +70,17 @@ export class GatewayPortService implements GatewayPort {
     if (!ghost && (await ghosts.byAddress(address))) throw new RelayRefusedError();
     const { profile } = await accounts.profileOf(name, address);
     const service = forwarding.firstService(profile);
-    return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile), service };
+    const linkedBytes = attachments.shelf?.maxBytesPerMessage ?? 0;
+    return { name, ...written, address, sizeLimit: await forwarding.sizeLimit(profile), service, linkedBytes };
   }
 
   async receive(message: ForeignMessage): Promise<Acceptance> {
     this.parts.pressure.checkQueue();
     const ghost = this.parts.ghosts.ofForeign(message.from);
     await this.parts.relay.check(message);
-    checkSize(message, ghost);
+    const fitted = fitToReceivers(message, ghost, this.parts.attachments.shelf);
     await this.parts.rules.check(message, ghost);
-    const results = await this.parts.db.transaction((tx) => this.#commit(tx, message, ghost));
+    const results = await this.parts.db.transaction((tx) => this.#commit(tx, { message, ghost, fitted }));
     killPoint('receive.committed');
     const accepted = results.find(({ status }) => status === 'accepted') ?? results[0]!;
     this.parts.log.info('message.received', {
@@ -106,23 +113,25 @@ export class GatewayPortService implements GatewayPort {
     await db.transaction((tx) => notices.toDm3(tx, about));
   }
 
-  async #commit(tx: Tx, message: ForeignMessage, ghost: Ghost): Promise<Acceptance[]> {
+  async #commit(tx: Tx, arrival: Arrival): Promise<Acceptance[]> {
     const results: Acceptance[] = [];
-    await this.parts.ghosts.remember(tx, ghost);
+    await this.parts.ghosts.remember(tx, arrival.ghost);
     // One order for all transactions: two mails to the same people must not wait for each other's locks.
-    const targets = [...message.to].sort((a, b) => (a.address < b.address ? -1 : 1));
-    for (const target of targets) results.push(await this.#accept(tx, message, ghost, target));
+    const targets = [...arrival.message.to].sort((a, b) => (a.address < b.address ? -1 : 1));
+    for (const target of targets) results.push(await this.#accept(tx, arrival, target));
     killPoint('receive.committing');
     return results;
   }
 
-  async #accept(tx: Tx, message: ForeignMessage, ghost: Ghost, target: Target): Promise<Acceptance> {
-    const { sealer, messages, queue, trace } = this.parts;
+  async #accept(tx: Tx, { message, ghost, fitted }: Arrival, target: Target): Promise<Acceptance> {
+    const { sealer, messages, queue, trace, attachments } = this.parts;
     const id = randomUUID() as MessageId;
     const key = sealer.keyedHash('seen foreign', message.network, target.address, message.dedup);
     const seen = await rememberOnce(tx, key, id, SEEN_SECONDS);
     if (!seen.first) return { status: 'duplicate', id: seen.ref };
     const conversation = await this.#conversation(tx, message, ghost, target);
+    const fit = fitted.get(target);
+    await attachments.keep(tx, target.address, fit?.files ?? []);
     await messages.add(tx, {
       id,
       direction: 'to-dm3',
@@ -130,7 +139,7 @@ export class GatewayPortService implements GatewayPort {
       identity: target.address,
       ghost: ghost.address,
       conversation,
-      payload: payloadOf(message, ghost, target),
+      payload: payloadOf(fit ? { ...message, message: fit.message } : message, ghost, target),
     });
     await trace.add(tx, id, [message.remoteId]);
     const { service } = target;
@@ -170,20 +179,6 @@ export class GatewayPortService implements GatewayPort {
       if (error instanceof InvalidNameError) throw new NameNotFoundError({ name: receiver as EnsName });
       throw error;
     }
-  }
-}
-
-/** @throws MessageTooLargeError naming the limit of the receiver's delivery service */
-function checkSize({ message, identity, to }: ForeignMessage, ghost: Ghost): void {
-  const limits = to.flatMap(({ name, sizeLimit }) => (sizeLimit === null ? [] : [{ name, sizeLimit }]));
-  if (limits.length === 0) return;
-  // Whatever it is about only takes words away; made once, since a message can be large and its receivers many.
-  const parts = { from: ghost.name, message: { ...message, type: 'new' as const }, identity };
-  const composed = composeMessage({ ...parts, to: '' as EnsName, reference: null, replyToken: '' });
-  const textBytes = Buffer.byteLength(stringify(composed)) + RESERVED_BYTES;
-  for (const { name, sizeLimit: limitBytes } of limits) {
-    const sizeBytes = predictEnvelopeSize(textBytes + Buffer.byteLength(name));
-    if (sizeBytes > limitBytes) throw new MessageTooLargeError({ sizeBytes, limitBytes });
   }
 }
 
