@@ -1,7 +1,15 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Client, escapeIdentifier, type Pool, type PoolClient, type QueryResultRow } from 'pg';
-import { isSilence, LOCK_NOT_AVAILABLE, sqlState, StorageUnavailableError, storageError } from './errors.js';
+import {
+  DatabaseNewerError,
+  isSilence,
+  LOCK_NOT_AVAILABLE,
+  sqlState,
+  StorageUnavailableError,
+  storageError,
+} from './errors.js';
 import { migrations } from './migrations/index.js';
+import { schemaVersion, type Migrations } from './schema-version.js';
 
 export interface DatabaseOptions {
   /** A host name, or the directory of a unix socket. */
@@ -48,7 +56,11 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 export class Database implements Transactor {
   readonly #source: DataSource;
 
-  constructor(readonly options: DatabaseOptions) {
+  /** @param known all that this program knows */
+  constructor(
+    readonly options: DatabaseOptions,
+    private readonly known: Migrations = migrations,
+  ) {
     const statementMs = options.statementSeconds * 1_000;
     this.#source = this.#newSource({
       poolSize: options.poolSize,
@@ -61,12 +73,12 @@ export class Database implements Transactor {
     return this.options.schema;
   }
 
-  /** Connects and brings the schema up to date. @throws StorageUnavailableError */
+  /** Connects and brings the schema up to date. @throws StorageUnavailableError, DatabaseNewerError */
   async open(): Promise<void> {
     await this.#connect();
     await guarded(async () => {
       await this.#pool().query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(this.schema)}`);
-      await this.withLock('migrate', () => this.#migrate((source) => source.runMigrations()));
+      await this.withLock('migrate', () => this.#bringUpToDate());
     });
   }
 
@@ -125,6 +137,24 @@ export class Database implements Transactor {
     }
   }
 
+  /**
+   * Does `work` if nobody else holds the lock right now. The lock is the connection's: it ends with the process, and if
+   * the connection is lost, somebody else may begin meanwhile.
+   * @returns false if it was left to whoever holds the lock
+   */
+  async withLockIfFree(name: string, work: () => Promise<unknown>): Promise<boolean> {
+    const client = await this.dedicatedClient();
+    client.on('error', () => {}); // what the work does itself meets the same trouble
+    try {
+      const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS ours';
+      const { rows } = await guarded(() => client.query<{ ours: boolean }>(sql, [`${this.schema}/${name}`]));
+      if (rows[0]!.ours) await work();
+      return rows[0]!.ours;
+    } finally {
+      await client.end();
+    }
+  }
+
   async #lock(client: Client, name: string): Promise<void> {
     const { lockSeconds } = this.options;
     await client.query(`SET lock_timeout = '${lockSeconds}s'`);
@@ -135,6 +165,13 @@ export class Database implements Transactor {
       const message = `Another process has held the lock ${name} of the database for ${lockSeconds} s: start again when it is done.`;
       throw new StorageUnavailableError({ message, cause });
     }
+  }
+
+  /** A program that is older than the tables does not know what it would leave out of a row. */
+  async #bringUpToDate(): Promise<void> {
+    const { unknown } = await schemaVersion(this, this.known);
+    if (unknown.length > 0) throw new DatabaseNewerError({ schema: this.schema, unknown });
+    await this.#migrate((source) => source.runMigrations());
   }
 
   /**
@@ -170,7 +207,7 @@ export class Database implements Transactor {
       poolSize,
       applicationName: 'dm3-gateway',
       installExtensions: false,
-      migrations,
+      migrations: [...this.known],
       migrationsTransactionMode: 'each',
       extra: {
         connectionTimeoutMillis: connectSeconds * 1_000,

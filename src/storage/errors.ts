@@ -12,6 +12,14 @@ interface Unavailability {
   readonly message?: string;
 }
 
+/** A newer program has changed the tables: this one could neither read nor write them safely. */
+export class DatabaseNewerError extends GatewayError {
+  constructor({ schema, unknown }: { schema: string; unknown: readonly string[] }) {
+    const message = `A newer version has changed the tables of schema ${schema} (this one does not know ${unknown.join(', ')}): run the newer version, or restore the backup made before it.`;
+    super({ code: 'DATABASE_NEWER', kind: 'unsupported', message });
+  }
+}
+
 /** A sealed column does not open: wrong storage key, another row's bytes, or damage. */
 export class SealBrokenError extends GatewayError {
   constructor({ reason, cause }: { reason: string; cause?: unknown }) {

@@ -4,6 +4,7 @@ import { failure, fine, warning, type Finding } from '../ops/doctor/finding.js';
 import type { Queryable } from './database.js';
 import { migrations } from './migrations/index.js';
 import { countSealed } from './reseal.js';
+import { schemaVersion } from './schema-version.js';
 
 interface Parts {
   /** Runs `work` on a connection of its own. @throws StorageUnavailableError */
@@ -59,15 +60,11 @@ async function skew(db: Queryable, clock: Clock): Promise<Finding[]> {
 
 /** Null if it is; else what to say about it. */
 async function isMigrated(db: Queryable): Promise<Finding[] | null> {
-  const [found] = await db.query<{ table: string | null }>(`SELECT to_regclass('migrations')::text AS table`);
-  const done = found!.table === null ? [] : await db.query<{ name: string }>('SELECT name FROM migrations');
-  const known = new Set<string>(migrations.map((Migration) => new Migration().name));
-  const newer = done.filter(({ name }) => !known.has(name)).length;
-  if (newer > 0) {
-    const message = `A newer version has changed the database (${newer} migrations that this one does not know).`;
+  const { unknown, missing } = await schemaVersion(db, migrations);
+  if (unknown.length > 0) {
+    const message = `A newer version has changed the database (${unknown.length} migrations that this one does not know).`;
     return [failure('DATABASE_NEWER', message, 'Run the newer version, or restore the backup made before it.')];
   }
-  const missing = known.size - done.length;
   if (missing === 0) return null;
   return [fine('DATABASE_TO_MIGRATE', `The next start makes ${missing} changes to the database's tables.`)];
 }

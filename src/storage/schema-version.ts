@@ -1,0 +1,21 @@
+import type { MigrationInterface } from 'typeorm';
+import type { Queryable } from './database.js';
+
+/** Oldest first. */
+export type Migrations = readonly (new () => MigrationInterface & { readonly name: string })[];
+
+export interface SchemaVersion {
+  /** Names of migrations that the tables have had and this program does not know. */
+  readonly unknown: readonly string[];
+  /** How many of those it knows they have not had. */
+  readonly missing: number;
+}
+
+/** How the tables stand to a program. */
+export async function schemaVersion(db: Queryable, known: Migrations): Promise<SchemaVersion> {
+  const [found] = await db.query<{ exists: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS exists`);
+  const done = found!.exists ? await db.query<{ name: string }>('SELECT name FROM migrations ORDER BY id') : [];
+  const names = new Set(known.map((Migration) => new Migration().name));
+  const unknown = done.flatMap(({ name }) => (names.has(name) ? [] : [name]));
+  return { unknown, missing: names.size - (done.length - unknown.length) };
+}
