@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '../../test/support/eventually.js';
 import { openTestStorage, type TestStorage } from '../../test/support/storage.js';
 import { ChallengeStore } from '../delivery/access/challenge.store.js';
 import { DeviceStore } from '../delivery/access/device.store.js';
@@ -128,16 +129,7 @@ describe('Maintenance', () => {
     const steps = watchSteps();
     await maintenance(30).run();
     jest.restoreAllMocks();
-    for (const table of [
-      'seen',
-      'message_map',
-      'message',
-      'conversation',
-      'mailbox',
-      'outbox_dead',
-      'profile_link',
-      'attachment',
-    ]) {
+    for (const table of TABLES) {
       expect([table, steps.get(table)!.slice(0, 3)]).toEqual([table, [1_000, 1_000, 500]]);
     }
     expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));
@@ -156,6 +148,41 @@ describe('Maintenance', () => {
     expect(warn.mock.calls).toEqual([['maintenance.failed', { code: 'STORAGE_UNAVAILABLE' }]]);
     await failing.run();
     expect(await counts()).toMatchObject({ seen: 3 });
+  });
+
+  it('is done by one process at a time', async () => {
+    const twins = [maintenance(30), maintenance(30)];
+    const steps = watchSteps();
+    await storage.db.withLock('maintenance', () => Promise.all(twins.map((twin) => twin.run())));
+    expect([...steps.values()].flat()).toEqual([]);
+    jest.restoreAllMocks();
+    await twins[1]!.run();
+    expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));
+  });
+
+  it('ends after the step under way when it is stopped, and leaves the rest to the next process', async () => {
+    const steps = watchSteps();
+    const stopped = maintenance(30);
+    const running = stopped.run();
+    await eventually('the first step', async () => steps.get('seen')!.length > 0);
+    stopped.stop();
+    await running;
+    jest.restoreAllMocks();
+    const removed = [...steps.values()].flat().length;
+    expect(removed).toBeLessThan(10);
+    await maintenance(30).run();
+    expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));
+  });
+
+  it('lets others write between its steps', async () => {
+    const running = maintenance(30).run();
+    let written = 0;
+    let ended = false;
+    void running.then(() => (ended = true));
+    const add = "INSERT INTO seen SELECT sha256(int8send($1)), gen_random_uuid(), now() + interval '1 hour'";
+    while (!ended) await storage.db.query(add, [(written += 1)]);
+    expect(written).toBeGreaterThan(20);
+    expect(await counts()).toMatchObject({ seen: written + 3 });
   });
 
   it('can be stopped before it has started, and after', async () => {

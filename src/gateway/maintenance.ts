@@ -29,10 +29,13 @@ interface Parts {
 const EVERY_MS = 10 * 60_000;
 const UNUSED_GHOST_DAYS = 30;
 
-/** Removes what has outlived its time, in small steps, so that nothing else waits for it. */
+/**
+ * Removes what has outlived its time, in small steps with rests between them, so that nothing else waits for it. One
+ * process does it at a time: more of them would not be faster, and the database would have less rest.
+ */
 export class Maintenance {
+  readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
-  #stopping = false;
 
   constructor(private readonly parts: Parts) {}
 
@@ -42,26 +45,32 @@ export class Maintenance {
 
   /** A run under way ends with its next step, for which there is no database any more; the rest is for the next run. */
   stop(): void {
-    this.#stopping = true;
     clearInterval(this.#timer);
+    this.#stopped.abort();
   }
 
   async run(): Promise<void> {
-    const { db, outbox, delivery, ghosts, links, conversations, map, messages, attachments, retention, log } =
-      this.parts;
+    const { db, log } = this.parts;
     try {
-      await inSteps((limit) => purgeSeen(db, limit));
-      await inSteps((limit) => map.purge(db, retention.mapDays, limit));
-      await inSteps((limit) => messages.purge(db, retention.mapDays, limit));
-      await inSteps((limit) => conversations.purge(db, retention.mapDays, limit));
-      await inSteps((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
-      await inSteps((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
-      await inSteps((limit) => links.purge(db, limit));
-      await attachments.purge(db);
-      await delivery.purge();
-      await ghosts.purge(db, UNUSED_GHOST_DAYS);
+      await db.withLockIfFree('maintenance', () => this.#purge());
     } catch (error) {
-      if (!this.#stopping) log.warn('maintenance.failed', { code: errorCode(error) });
+      if (!this.#stopped.signal.aborted) log.warn('maintenance.failed', { code: errorCode(error) });
     }
+  }
+
+  async #purge(): Promise<void> {
+    const { db, outbox, delivery, ghosts, links, conversations, map, messages, attachments, retention } = this.parts;
+    const { signal } = this.#stopped;
+    const clear = (step: (limit: number) => Promise<number>) => inSteps(step, { signal });
+    await clear((limit) => purgeSeen(db, limit));
+    await clear((limit) => map.purge(db, retention.mapDays, limit));
+    await clear((limit) => messages.purge(db, retention.mapDays, limit));
+    await clear((limit) => conversations.purge(db, retention.mapDays, limit));
+    await clear((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
+    await clear((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
+    await clear((limit) => links.purge(db, limit));
+    if (!signal.aborted) await attachments.purge(db);
+    await delivery.purge(signal);
+    await clear((limit) => ghosts.purge(db, UNUSED_GHOST_DAYS, limit));
   }
 }

@@ -161,4 +161,22 @@ describe('a lock', () => {
       .then(({ second }) => second);
     expect(order).toEqual(['another lock', 'first', 'second']);
   });
+
+  it('that is not waited for leaves the work to whoever holds it', async () => {
+    const other = new Database(schema.options);
+    const done: string[] = [];
+    const first = await db.withLockIfFree('c', async () => {
+      done.push('first');
+      expect(await other.withLockIfFree('c', async () => done.push('second'))).toBe(false);
+      expect(await other.withLockIfFree('d', async () => done.push('another lock'))).toBe(true);
+    });
+    expect(first).toBe(true);
+    expect(await other.withLockIfFree('c', async () => done.push('afterwards'))).toBe(true);
+    expect(done).toEqual(['first', 'another lock', 'afterwards']);
+  });
+
+  it('that is not waited for is free again after work that failed', async () => {
+    await expect(db.withLockIfFree('e', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(await db.withLockIfFree('e', async () => {})).toBe(true);
+  });
 });

@@ -39,7 +39,8 @@ export class ChallengeStore {
   /** Deletes at most `limit` expired ones, and returns how many. */
   async purge(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM login_challenge WHERE challenge_key IN (
-      SELECT challenge_key FROM login_challenge WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`;
+      SELECT challenge_key FROM login_challenge WHERE expires_at < now() ORDER BY expires_at LIMIT $1
+      FOR UPDATE SKIP LOCKED) RETURNING 1`;
     return (await db.query(sql, [limit])).length;
   }
 

@@ -64,8 +64,8 @@ export class DeviceStore {
   /** Forgets at most `limit` devices that stayed away, and what only they held back. @returns how many devices */
   async purge(tx: Tx, limit: number): Promise<number> {
     const sql = `DELETE FROM mailbox_device WHERE (receiver, device_key) IN (
-      SELECT receiver, device_key FROM mailbox_device WHERE seen_at < now() - ${FORGOTTEN_AFTER} LIMIT $1
-      FOR UPDATE SKIP LOCKED) RETURNING receiver`;
+      SELECT receiver, device_key FROM mailbox_device WHERE seen_at < now() - ${FORGOTTEN_AFTER}
+      ORDER BY seen_at LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING receiver`;
     const gone = await tx.query<{ receiver: Buffer }>(sql, [limit]);
     const receivers = gone.map(({ receiver }) => receiver);
     if (gone.length > 0) await tx.query(`DELETE FROM mailbox WHERE receiver = ANY($1) AND ${READ_BY_ALL}`, [receivers]);

@@ -74,7 +74,8 @@ export const notificationCodeStore = {
   /** Deletes at most `limit` that no limit counts any more, and returns how many. */
   async purge(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM notification_code WHERE id IN (
-      SELECT id FROM notification_code WHERE sent_at < now() - ${DAY} LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`;
+      SELECT id FROM notification_code WHERE sent_at < now() - ${DAY} ORDER BY sent_at LIMIT $1
+      FOR UPDATE SKIP LOCKED) RETURNING 1`;
     return (await db.query(sql, [limit])).length;
   },
 };

@@ -22,19 +22,23 @@ interface Parts {
   readonly trafficSeconds: number;
 }
 
+/** Each takes with it what only it held back in its account's mailbox. */
+const DEVICES_A_STEP = 50;
+
 /** What the delivery service keeps for a time only. */
 export class DeliveryRetention {
   constructor(private readonly parts: Parts) {}
 
   /** Removes what has outlived its time, in small steps: submissions go on meanwhile. */
-  async purge(): Promise<void> {
+  async purge(signal?: AbortSignal): Promise<void> {
     const { db, mailbox, challenges, devices, sent, messageTtlDays, stateDays, trafficSeconds } = this.parts;
-    await inSteps((limit) => challenges.purge(db, limit));
-    await inSteps((limit) => rateWindowStore.purge(db, limit));
-    await inSteps((limit) => db.transaction((tx) => devices.purge(tx, limit)));
-    await inSteps((limit) => notificationCodeStore.purge(db, limit));
-    await inSteps((limit) => sent.purge(db, stateDays, limit));
-    await inSteps((limit) => trafficStore.purge(db, trafficSeconds, limit));
-    if (messageTtlDays > 0) await inSteps((limit) => mailbox.purge(db, messageTtlDays, limit));
+    const clear = (step: (limit: number) => Promise<number>, rows?: number) => inSteps(step, { rows, signal });
+    await clear((limit) => challenges.purge(db, limit));
+    await clear((limit) => rateWindowStore.purge(db, limit));
+    await clear((limit) => db.transaction((tx) => devices.purge(tx, limit)), DEVICES_A_STEP);
+    await clear((limit) => notificationCodeStore.purge(db, limit));
+    await clear((limit) => sent.purge(db, stateDays, limit));
+    await clear((limit) => trafficStore.purge(db, trafficSeconds, limit));
+    if (messageTtlDays > 0) await clear((limit) => mailbox.purge(db, messageTtlDays, limit));
   }
 }

@@ -40,8 +40,7 @@ export const trafficStore = {
   async purge(db: Queryable, seconds: number, limit: number): Promise<number> {
     const sql = `DELETE FROM traffic WHERE interval_start IN (
       SELECT interval_start FROM traffic WHERE interval_start < now() - make_interval(secs => $1)
-      LIMIT $2 FOR UPDATE SKIP LOCKED
-    ) RETURNING 1`;
+      ORDER BY interval_start LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`;
     return (await db.query(sql, [seconds, limit])).length;
   },
 };

@@ -81,12 +81,17 @@ export class ConversationStore {
     await tx.query(sql, [id, this.sealer.sealJson(context(id), update.context), name], 'conversation-touch');
   }
 
-  /** Deletes what rested for `days` and nothing refers to any more. @returns how many, `limit` at most */
+  /**
+   * Deletes what rested for `days` and nothing refers to any more. `OFFSET 0` has PostgreSQL look up one conversation
+   * after the other, where it would rather read all messages to find a few without any.
+   * @returns how many, `limit` at most
+   */
   async purge(db: Queryable, days: number, limit: number): Promise<number> {
-    const sql = `DELETE FROM conversation WHERE id IN (SELECT id FROM conversation c
-      WHERE used_at < now() - make_interval(days => $1)
-        AND NOT EXISTS (SELECT FROM message_map WHERE conversation_id = c.id)
-        AND NOT EXISTS (SELECT FROM message WHERE conversation_id = c.id) LIMIT $2) RETURNING id`;
+    const sql = `DELETE FROM conversation WHERE id IN (
+      SELECT id FROM conversation c WHERE used_at < now() - make_interval(days => $1)
+        AND NOT EXISTS (SELECT FROM message_map WHERE conversation_id = c.id OFFSET 0)
+        AND NOT EXISTS (SELECT FROM message WHERE conversation_id = c.id OFFSET 0)
+      ORDER BY used_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
   }
 

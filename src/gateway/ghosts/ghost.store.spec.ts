@@ -38,7 +38,7 @@ it('forgets ghosts that nobody wrote to, and keeps the others', async () => {
   await store.remember(storage.db, lookedUp, { used: false });
   await store.remember(storage.db, writtenTo, { used: false });
   await store.remember(storage.db, writtenTo, { used: true });
-  await store.purge(storage.db, 0);
+  await store.purge(storage.db, 0, 10);
   expect(await store.byAddress(storage.db, lookedUp.address)).toBeNull();
   expect(await store.byAddress(storage.db, writtenTo.address)).not.toBeNull();
 });

@@ -36,11 +36,12 @@ export class GhostStore {
     return this.#open(await db.query<Row>(sql, [this.#nameKey(name)]));
   }
 
-  /** Forgets ghosts that were only looked up, never written to or by, for `days`. */
-  async purge(db: Queryable, days: number): Promise<number> {
-    const sql = `DELETE FROM ghost WHERE used_at IS NULL AND created_at < now() - make_interval(days => $1)
-      RETURNING network`;
-    return (await db.query(sql, [days])).length;
+  /** Forgets ghosts that were only looked up, never written to or by, for `days`. @returns how many, `limit` at most */
+  async purge(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `DELETE FROM ghost WHERE address IN (
+      SELECT address FROM ghost WHERE used_at IS NULL AND created_at < now() - make_interval(days => $1)
+      ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING network`;
+    return (await db.query(sql, [days, limit])).length;
   }
 
   #nameKey(name: string): Buffer {

@@ -67,7 +67,8 @@ export class LinkStore {
   /** Deletes at most `limit` whose time is over, and returns how many. */
   async purge(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM profile_link WHERE id IN (
-      SELECT id FROM profile_link WHERE expires_at <= now() LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`;
+      SELECT id FROM profile_link WHERE expires_at <= now() ORDER BY expires_at LIMIT $1
+      FOR UPDATE SKIP LOCKED) RETURNING 1`;
     return (await db.query(sql, [limit])).length;
   }
 

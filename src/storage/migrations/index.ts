@@ -12,6 +12,7 @@ import { Subdomains1790000800000 } from './1790000800000-subdomains.js';
 import { LinkedProfiles1790000900000 } from './1790000900000-linked-profiles.js';
 import { QueueCare1790001000000 } from './1790001000000-queue-care.js';
 import { Attachments1790001100000 } from './1790001100000-attachments.js';
+import { Upkeep1790001200000 } from './1790001200000-upkeep.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   LinkedProfiles1790000900000,
   QueueCare1790001000000,
   Attachments1790001100000,
+  Upkeep1790001200000,
 ];

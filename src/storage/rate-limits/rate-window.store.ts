@@ -20,8 +20,8 @@ export const rateWindowStore = {
   /** Deletes at most `limit` windows that ended hours ago, and returns how many. */
   async purge(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM rate_window WHERE subject_key IN (
-      SELECT subject_key FROM rate_window WHERE window_at < now() - interval '1 day' LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) RETURNING 1`;
+      SELECT subject_key FROM rate_window WHERE window_at < now() - interval '1 day' ORDER BY window_at LIMIT $1
+      FOR UPDATE SKIP LOCKED) RETURNING 1`;
     return (await db.query(sql, [limit])).length;
   },
 };
