@@ -14,6 +14,32 @@ const ENVELOPES = `INSERT INTO mailbox
 const SEEN = `INSERT INTO seen (key, ref, expires_at)
   SELECT sha256(int8send(n)), gen_random_uuid(), now() + interval '7 days' FROM generate_series(1, $1) AS n`;
 
+const CONVERSATION = `('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid`;
+const OLD_AT = `now() - interval '500 days' + make_interval(secs => n)`;
+/** What a message leaves behind, a quarter each, long after its time. */
+const OLD = {
+  seen: `INSERT INTO seen (key, ref, expires_at)
+    SELECT sha256(int8send(-n)), gen_random_uuid(), ${OLD_AT} FROM generate_series(1, $1) AS n`,
+  message: `INSERT INTO message (id, direction, network, state, identity, ghost, accepted_at, settled_at)
+    SELECT gen_random_uuid(), 'from-dm3', 'email', 'delivered', pg_temp.address(n), pg_temp.address(-n), ${OLD_AT},
+      ${OLD_AT} FROM generate_series(1, $1) AS n`,
+  message_map: `INSERT INTO message_map
+      (id, owner, message_key, encrypted_key, remote_key, sealed_ids, conversation_id, created_at)
+    SELECT gen_random_uuid(), pg_temp.address(n), sha256(int8send(n)), sha256(int8send(-n)), sha256(int8send(n)),
+      ${SEALED}, ${CONVERSATION}, ${OLD_AT} FROM generate_series(1, $1) AS n`,
+  mailbox: `INSERT INTO mailbox
+      (id, receiver, sender_key, message_key, encrypted_key, sealed_envelope, size, verdict, received_at)
+    SELECT gen_random_uuid(), pg_temp.address(n), sha256(int8send(n % 97)), sha256(int8send(-n)), sha256(int8send(n)),
+      ${SEALED}, ${SIZE}, 'verified', ${OLD_AT} FROM generate_series(1, $1) AS n`,
+};
+const OLD_CONVERSATIONS = `INSERT INTO conversation (id, identity, ghost, used_at)
+  SELECT ${CONVERSATION}, pg_temp.address(n), pg_temp.address(-n), now() FROM generate_series(1, $1) AS n
+  ON CONFLICT DO NOTHING`;
+const OLD_LEFT = `SELECT (SELECT count(*) FROM seen WHERE expires_at < now())
+  + (SELECT count(*) FROM message WHERE settled_at < now() - interval '400 days')
+  + (SELECT count(*) FROM message_map WHERE created_at < now() - interval '400 days')
+  + (SELECT count(*) FROM mailbox WHERE received_at < now() - interval '400 days') AS left`;
+
 /** Rows that make a database large, put there by SQL: nobody can open what they hold, and nobody asks for it. */
 export class Backlog {
   #db;
@@ -47,6 +73,21 @@ export class Backlog {
   async queue(address, messages) {
     await this.#db.query(ENVELOPES.replace('%', '$2'), [messages, Buffer.from(address.slice(2), 'hex')]);
     await this.#db.query('VACUUM ANALYZE mailbox');
+  }
+
+  /** So many rows whose time is over. */
+  async outlive(rows) {
+    const each = Math.round(rows / Object.keys(OLD).length);
+    await this.#db.query(OLD_CONVERSATIONS, [each]);
+    for (const sql of Object.values(OLD)) await this.#db.query(sql, [each]);
+    for (const table of ['conversation', ...Object.keys(OLD)]) await this.#db.query(`VACUUM ANALYZE ${table}`);
+    await this.#db.query('CHECKPOINT');
+  }
+
+  /** How many of them are left. */
+  async outlived() {
+    const { rows } = await this.#db.query(OLD_LEFT);
+    return Number(rows[0].left);
   }
 
   /** Keeps a copy of what waits for an account; `restore` puts back what has been acknowledged since. */

@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util';
 import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
-const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto|submit|mail|mailbox|queue|stall|start|ccip]
+const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
+                            [--only crypto|submit|mail|mailbox|queue|purge|stall|start|ccip]
 
   --quick   fewer and shorter rounds: half of the four minutes
-  --full    fills the database of the sections mailbox and queue with a million messages in place of a tenth
+  --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
+            and removes a million rows in the last; takes some minutes more
   --only    one section:
               crypto  opening, verifying and postmarking an envelope: sodium, noble, the dm3 libraries
               submit  dm3_submitMessage over HTTP against the least that a durable service has to do
@@ -15,6 +17,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto
               ccip    signed answers to lookups of our names, asked for again and new
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
               queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination
+              purge   submitting while what has outlived its time is removed
               stall   how long the event loop stands still for a large envelope
               start   how long "dm3-gateway start" takes, and its memory
   --json    the figures as JSON on standard output
@@ -22,7 +25,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json] [--only crypto
 It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
 `;
 
-const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'stall', 'start'];
+const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'purge', 'stall', 'start'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -56,6 +59,7 @@ async function measure(sections, plan, report) {
     if (served.includes('queue')) {
       for (const section of await (await import('./queue.mjs')).measureQueue(stage, plan)) report(section);
     }
+    if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));
   } finally {
