@@ -1,4 +1,4 @@
-export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium';
+export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium' | 'postgresql-15';
 
 export interface Peer {
   readonly name: PeerName;

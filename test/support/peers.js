@@ -5,9 +5,9 @@ import path from 'node:path';
 /** Debian keeps servers' tools out of an ordinary user's PATH. */
 const FOLDERS = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'];
 
-function peer(program, debianPackage) {
-  const find = () => FOLDERS.map((folder) => path.join(folder, program)).find((file) => fs.existsSync(file)) ?? null;
-  return { name: program, install: `apt-get install ${debianPackage}`, find, probe: () => find() !== null };
+function peer(program, debianPackage, { name = program, folders = FOLDERS } = {}) {
+  const find = () => folders.map((folder) => path.join(folder, program)).find((file) => fs.existsSync(file)) ?? null;
+  return { name, install: `apt-get install ${debianPackage}`, find, probe: () => find() !== null };
 }
 
 export const PEERS = {
@@ -15,6 +15,10 @@ export const PEERS = {
   'smtp-source': peer('smtp-source', 'postfix'),
   'systemd-analyze': peer('systemd-analyze', 'systemd'),
   chromium: peer('chromium', 'chromium'),
+  'postgresql-15': peer('postgres', 'postgresql-15', {
+    name: 'postgresql-15',
+    folders: ['/usr/lib/postgresql/15/bin'],
+  }),
 };
 
 /** Part of the name of every test that needs the peer: scripts/test.mjs tells by it what was not run. */

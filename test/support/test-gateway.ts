@@ -23,7 +23,8 @@ import { startCapturedMail, type CapturedMail, type CapturedMessage } from '../.
 import { createPerson, type Person } from '../../src/sandbox/people.js';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
 import { buildWorld, settle, type World } from '../../src/sandbox/world.js';
-import { Database } from '../../src/storage/database.js';
+import type { PostgresConnection } from '../../src/sandbox/embedded-postgres.js';
+import { Database, type DatabaseOptions } from '../../src/storage/database.js';
 import { createTestSchema, type TestSchema } from './database.js';
 
 export const ROOT = 'gateway.eth' as EnsName;
@@ -33,6 +34,8 @@ export const DOMAIN = 'gateway.test';
 /** What a suite may set differently. */
 export interface TestGatewayOptions {
   readonly settings?: Partial<SettingsInput>;
+  /** Another PostgreSQL than the run's. */
+  readonly postgres?: PostgresConnection;
   /** How the gateway itself reaches the run's chain, for suites that cut it off. */
   readonly rpcUrl?: string;
   /** How names are looked up. */
@@ -73,7 +76,7 @@ export class TestGateway {
 
   static async create(options: TestGatewayOptions = {}): Promise<TestGateway> {
     const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-suite-'));
-    const schema = await createTestSchema('gateway');
+    const schema = await createTestSchema('gateway', options.postgres);
     const [httpPort, smtpPort, crypto] = [await freePort(), await freePort(), await createSodiumProvider()];
     const mailbox = await startCapturedMail({ dir: home, smtpPort: 0, httpPort: 0 });
     const secrets = options.secrets ?? freshSecrets();
@@ -154,6 +157,15 @@ export class TestGateway {
   /** Mail that left, oldest first. */
   async sentMail(): Promise<CapturedMessage[]> {
     return (await (await fetch(this.mailbox.url)).json()) as CapturedMessage[];
+  }
+
+  /** The same service on another database, as an operator starts it anew. This one has been stopped (`running`). */
+  async movedTo(database: DatabaseOptions): Promise<TestGateway> {
+    const { secrets, networks, logger } = this.running.runtime;
+    const settings = { ...this.settings, database };
+    const running = await startGateway(await createRuntime(coreSchema.parse(settings), secrets, networks, logger));
+    const { world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home } = this;
+    return new TestGateway(running, settings, world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home);
   }
 
   async stop(): Promise<void> {
