@@ -83,6 +83,7 @@ describe('the doctor', () => {
     expect(new Set(findings.map(({ code }) => code))).toEqual(
       new Set([
         'DATABASE',
+        'DATABASE_CONNECTIONS',
         'STORAGE_KEYS',
         'RPC',
         'ROOT_NAME',
@@ -108,6 +109,7 @@ describe('the doctor', () => {
       'error STORAGE_KEY_MISSING',
       (world) => (world.secrets = { ...world.secrets, storageKeys: [{ id: 9, key: new Uint8Array(32) }] }),
     ],
+    ['warning DATABASE_CONNECTIONS', ({ settings }) => (settings.database!.poolSize = 97)],
     [
       'error RPC_UNUSABLE',
       async ({ settings }) =>
@@ -136,6 +138,15 @@ describe('the doctor', () => {
     const world = healthy();
     world.settings.database!.schema = 'nothing_is_here';
     expect((await examined(world)).map(({ code }) => code)).toContain('DATABASE_TO_MIGRATE');
+  });
+
+  it('refuses a database that a newer version has changed, and so does a start', async () => {
+    const world = healthy();
+    await gateway.db.query("INSERT INTO migrations (timestamp, name) VALUES (1, 'FromTheFuture')");
+    expect((await examined(world)).map(({ level, code }) => `${level} ${code}`)).toContain('error DATABASE_NEWER');
+    const { code, stderr } = await operate(world, 'start');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/does not know FromTheFuture\): run the newer version/)]);
+    await gateway.db.query("DELETE FROM migrations WHERE name = 'FromTheFuture'");
   });
 
   it('sees that the registry of aliases says otherwise', async () => {

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestSchema, type TestSchema } from '../../test/support/database.js';
+import { eventually } from '../../test/support/eventually.js';
 import { FaultLink } from '../../test/support/fault-link.js';
 import { Database, type DatabaseOptions, type Tx } from './database.js';
 
@@ -66,6 +68,38 @@ describe('a pool that is used up', () => {
       Array.from({ length: 50 }, () => db.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')),
     );
     expect(new Set(pids.flat().map(({ pid }) => pid)).size).toBe(2);
+  });
+});
+
+describe('a server that allows no more connections', () => {
+  const user = `few_${randomBytes(6).toString('hex')}`;
+  const password = randomBytes(9).toString('hex');
+  let admin: Database;
+  beforeAll(async () => {
+    admin = new Database(schema.options);
+    await admin.open();
+    await admin.query(`CREATE ROLE ${user} LOGIN PASSWORD '${password}' CONNECTION LIMIT 3`);
+    await admin.query(`GRANT CREATE ON DATABASE ${schema.options.database} TO ${user}`);
+  });
+  afterAll(async () => {
+    await admin.query(`DROP OWNED BY ${user}`);
+    await admin.query(`DROP ROLE ${user}`);
+    await admin.close();
+  });
+
+  it('has requests refused at once, that may be tried again, and takes the next when one is free', async () => {
+    const own = await createTestSchema('few');
+    await admin.query(`GRANT ALL ON SCHEMA ${own.options.schema} TO ${user}`);
+    const db = new Database({ ...own.options, user, password, poolSize: 5 });
+    await db.open();
+    const releases = [await holdOpen(db), await holdOpen(db), await holdOpen(db)];
+    await expect(db.query('SELECT 1')).rejects.toMatchObject(UNAVAILABLE);
+    await expect(db.transaction(async () => 1)).rejects.toMatchObject(UNAVAILABLE);
+    await expect(db.dedicatedClient()).rejects.toMatchObject(UNAVAILABLE);
+    for (const release of releases) release();
+    await eventually('a free connection', () => db.query('SELECT 1').catch(() => null));
+    await db.close();
+    await own.drop();
   });
 });
 

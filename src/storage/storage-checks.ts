@@ -11,16 +11,25 @@ interface Parts {
   readonly connect: <T>(work: (db: Queryable) => Promise<T>) => Promise<T>;
   /** Ids of the storage keys at hand. */
   readonly keyIds: readonly number[];
+  readonly poolSize: number;
   readonly clock: Clock;
 }
+
+/** Listeners for work, arrivals and presence, and now and then one for the upkeep (docs/database.md). */
+const BESIDE_POOL = 4;
 
 const OLDEST_VERSION = 150_000;
 const MAX_SKEW_SECONDS = 5;
 const NTP = 'Let both machines keep their clocks with NTP.';
 
 /** Whether the database is one that accepted messages are safe in, and whose contents can be read. */
-export function storageChecks({ connect, keyIds, clock }: Parts): Check[] {
-  const server = async (db: Queryable) => [await version(db), ...(await durability(db)), ...(await skew(db, clock))];
+export function storageChecks({ connect, keyIds, poolSize, clock }: Parts): Check[] {
+  const server = async (db: Queryable) => [
+    await version(db),
+    await connections(db, poolSize + BESIDE_POOL),
+    ...(await durability(db)),
+    ...(await skew(db, clock)),
+  ];
   return [
     { subject: 'database', run: () => connect(server) },
     {
@@ -36,6 +45,25 @@ async function version(db: Queryable): Promise<Finding> {
   const { number, name } = server!;
   if (number >= OLDEST_VERSION) return fine('DATABASE', `PostgreSQL ${name} answers.`);
   return failure('DATABASE_TOO_OLD', `PostgreSQL ${name} is too old.`, 'Move to PostgreSQL 15 or newer.');
+}
+
+/** By the server's limit, the database's and the user's; a superuser's reserve is not counted on. */
+async function connections(db: Queryable, wanted: number): Promise<Finding> {
+  const sql = `SELECT least(
+      (SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END)::int FROM pg_settings
+        WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')),
+      (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
+      (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)) AS allowed`;
+  const [{ allowed }] = (await db.query<{ allowed: number }>(sql)) as [{ allowed: number }];
+  if (allowed >= wanted) {
+    const message = `PostgreSQL allows ${allowed} connections: enough for ${Math.floor(allowed / wanted)} processes of at most ${wanted}.`;
+    return fine('DATABASE_CONNECTIONS', message);
+  }
+  return warning(
+    'DATABASE_CONNECTIONS',
+    `A process opens up to ${wanted} connections, and PostgreSQL allows ${allowed}: requests will be refused under load.`,
+    'Raise max_connections (or the limit of the database or user) in PostgreSQL, or lower database.poolSize.',
+  );
 }
 
 async function durability(db: Queryable): Promise<Finding[]> {

@@ -45,6 +45,7 @@ export async function allChecks({ settings, secrets, email, resolver }: Subject)
     ...storageChecks({
       connect: (work) => withDatabase(settings.database, work),
       keyIds: storageKeys.map(({ id }) => id),
+      poolSize: settings.database.poolSize,
       clock,
     }),
     ...namingChecks({
