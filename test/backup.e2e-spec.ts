@@ -9,6 +9,7 @@ import { parseMessage } from '../src/protocol/envelope/message.js';
 import type { Person } from '../src/sandbox/people.js';
 import { Database } from '../src/storage/database.js';
 import { migrations } from '../src/storage/migrations/index.js';
+import { BESIDE_POOL } from '../src/storage/storage-checks.js';
 import { countSealed } from '../src/storage/reseal.js';
 import { Correspondent, type Letter } from './support/correspondent.js';
 import { createTestSchema } from './support/database.js';
@@ -53,7 +54,7 @@ describeWithPeer('postgresql-15', 'On PostgreSQL 15', (postgres) => {
   it('messages go in all directions, with whatever can go wrong', async () => {
     const mailServer = await MailServer.reserve();
     const email = { outgoing: { smartHost: mailServer.address } };
-    const gateway = await TestGateway.create({ postgres: debian.connection, email });
+    const gateway = await TestGateway.create({ postgres: await debian.createDatabase('mixed'), email });
     const traffic = await MixedTraffic.prepare(gateway, mailServer);
     await traffic.begin();
     await traffic.finish();
@@ -62,9 +63,21 @@ describeWithPeer('postgresql-15', 'On PostgreSQL 15', (postgres) => {
       { state: 'delivered', count: expect.any(Number) },
       { state: 'failed', count: 2 },
     ]);
+    await reckonConnections(gateway);
     await gateway.stop();
     await traffic.stop();
   });
+
+  /** With all of the pool at work, a process holds what the doctor reckons with, but for the upkeep that rests. */
+  async function reckonConnections({ db }: TestGateway): Promise<void> {
+    const count = `SELECT count(*) FROM pg_stat_activity WHERE datname = 'mixed'`;
+    const work = Array.from({ length: 20 }, () => db.query('SELECT pg_sleep(0.3)'));
+    const expected = String(db.options.poolSize + BESIDE_POOL - 1);
+    await eventually(`${expected} connections`, async () => {
+      return (await debian.run('psql', '--no-align', '--tuples-only', '--command', count)).trim() === expected;
+    });
+    await Promise.all(work);
+  }
 
   describe('a backup taken while messages come and go', () => {
     const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-backup-')), 'dm3.dump');

@@ -16,7 +16,7 @@ interface Parts {
 }
 
 /** Listeners for work, arrivals and presence, and now and then one for the upkeep (docs/database.md). */
-const BESIDE_POOL = 4;
+export const BESIDE_POOL = 4;
 
 const OLDEST_VERSION = 150_000;
 const MAX_SKEW_SECONDS = 5;

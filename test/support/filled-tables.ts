@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import type { Queryable } from '../../src/storage/database.js';
-
-interface Column {
-  readonly table: string;
-  readonly name: string;
-  readonly type: string;
-  readonly isNullable: boolean;
-  /** Definitions of the CHECKs that it is in. */
-  readonly checks: readonly string[];
-  /** Null if it refers to no other table. */
-  readonly refersTo: { readonly table: string; readonly column: string } | null;
-}
+import { allowedIn, columnsOf, lengthIn, parentsFirst, type Column } from './catalogue.js';
 
 export type Tables = ReadonlyMap<string, readonly Record<string, unknown>[]>;
 
@@ -23,7 +13,7 @@ const ROWS = 3;
  * values a column takes. @returns all rows as they stand in the tables then
  */
 export async function fillTables(db: Queryable, schema: string): Promise<Tables> {
-  const columns = await columnsOf(db, schema);
+  const columns = (await columnsOf(db, schema)).filter(({ isIdentity }) => !isIdentity);
   for (const table of parentsFirst(columns)) {
     const own = columns.filter((column) => column.table === table);
     for (let row = 0; row < ROWS; row += 1) await insert(db, table, await valuesOf(db, own, row));
@@ -43,41 +33,6 @@ export async function readTables(db: Queryable, schema: string): Promise<Tables>
     );
   }
   return tables;
-}
-
-/** Generated and identity columns are the database's own. */
-async function columnsOf(db: Queryable, schema: string): Promise<Column[]> {
-  const constraints = (type: string) => `SELECT %, conrelid, unnest(conkey) AS attnum FROM pg_constraint
-    WHERE contype = '${type}'`;
-  const checks = constraints('c').replace('%', 'pg_get_constraintdef(oid) AS definition');
-  const references = constraints('f').replace('%', 'confrelid, unnest(confkey) AS target');
-  return db.query<Column & Record<string, unknown>>(
-    `SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, NULL) AS type,
-       NOT a.attnotnull AS "isNullable",
-       array(SELECT definition FROM (${checks}) k WHERE k.conrelid = c.oid AND k.attnum = a.attnum) AS checks,
-       (SELECT jsonb_build_object('table', t.relname, 'column', f.attname) FROM (${references}) r
-          JOIN pg_class t ON t.oid = r.confrelid
-          JOIN pg_attribute f ON f.attrelid = r.confrelid AND f.attnum = r.target
-          WHERE r.conrelid = c.oid AND r.attnum = a.attnum LIMIT 1) AS "refersTo"
-     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-     WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-       AND c.relname <> 'migrations' AND a.attnum > 0 AND NOT a.attisdropped
-       AND a.attidentity = '' AND a.attgenerated = ''
-     ORDER BY c.relname, a.attnum`,
-    [schema],
-  );
-}
-
-function parentsFirst(columns: readonly Column[]): string[] {
-  const order: string[] = [];
-  const visit = (table: string): void => {
-    if (order.includes(table)) return;
-    const own = columns.filter((column) => column.table === table);
-    for (const { refersTo } of own) if (refersTo && refersTo.table !== table) visit(refersTo.table);
-    order.push(table);
-  };
-  for (const { table } of columns) visit(table);
-  return order;
 }
 
 async function insert(db: Queryable, table: string, values: ReadonlyMap<string, unknown>): Promise<void> {
@@ -135,12 +90,3 @@ function invented({ table, name, type, checks }: Column, row: number): unknown {
       throw new Error(`Nobody has said here which values go into ${table}.${name}, of type ${type}.`);
   }
 }
-
-const lengthIn = (checks: readonly string[]) => {
-  const length = checks.map((check) => /octet_length\(\w+\) = (\d+)/.exec(check)?.[1]).find(Boolean);
-  return length === undefined ? undefined : Number(length);
-};
-
-/** PostgreSQL shows `x IN ('a', 'b')` as `x = ANY (ARRAY['a'::text, 'b'::text])`. */
-const allowedIn = (checks: readonly string[]) =>
-  checks.flatMap((check) => [...check.matchAll(/'([^']*)'::text/g)].map(([, value]) => value!));

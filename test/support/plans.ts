@@ -1,0 +1,73 @@
+import type { Client } from 'pg';
+import type { Statement } from './recorded-statements.js';
+
+/** How PostgreSQL would run a statement. */
+export interface Plan {
+  readonly statement: Statement;
+  /** Tables that it would read from end to end, be it through an index. */
+  readonly scanned: readonly string[];
+  /** Indexes that it would look things up in, or find a conflict by. */
+  readonly indexes: readonly string[];
+}
+
+interface Node {
+  readonly 'Node Type': string;
+  readonly 'Parent Relationship'?: string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Index Cond'?: string;
+  readonly 'Conflict Arbiter Indexes'?: readonly string[];
+  readonly Plans?: readonly Node[];
+}
+
+/**
+ * Plans for each statement, with what it was given, as though every table held `times` as many rows; a change of the
+ * schema by `change` is undone afterwards, as is everything else.
+ */
+export async function plansOf(
+  client: Client,
+  statements: readonly Statement[],
+  { times, change }: { times: number; change?: string },
+): Promise<Plan[]> {
+  await client.query('BEGIN');
+  try {
+    if (change) await client.query(change);
+    await client.query(
+      `UPDATE pg_class SET reltuples = reltuples * $1 WHERE relnamespace = current_schema()::regnamespace
+       AND relkind IN ('r', 'i') AND reltuples > 0`,
+      [times],
+    );
+    const plans: Plan[] = [];
+    for (const statement of statements) plans.push(await planOf(client, statement));
+    return plans;
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+async function planOf(client: Client, statement: Statement): Promise<Plan> {
+  const { rows } = await client.query(`EXPLAIN (FORMAT JSON) ${statement.sql}`, [...statement.params]);
+  const [{ Plan: root }] = rows[0]['QUERY PLAN'] as [{ Plan: Node }];
+  const indexes = allOf(root).flatMap((node) => [
+    ...(node['Index Name'] ? [node['Index Name']] : []),
+    ...(node['Conflict Arbiter Indexes'] ?? []),
+  ]);
+  return { statement, scanned: scannedIn(root), indexes };
+}
+
+function allOf(node: Node): Node[] {
+  return [node, ...(node.Plans ?? []).flatMap(allOf)];
+}
+
+/** Whoever reads an index in its order, and only until there is enough, does not read it all. */
+function scannedIn(node: Node, isLimited = false): string[] {
+  const type = node['Node Type'];
+  const readsAll = type === 'Seq Scan' || (/^Index (Only )?Scan/.test(type) && !node['Index Cond'] && !isLimited);
+  const below = (node.Plans ?? []).flatMap((child) => scannedIn(child, handsOnLimit(node, child, isLimited)));
+  return readsAll ? [node['Relation Name']!, ...below] : below;
+}
+
+function handsOnLimit({ 'Node Type': type }: Node, child: Node, isLimited: boolean): boolean {
+  if (type === 'Limit') return true;
+  return isLimited && (type === 'LockRows' || (type === 'Nested Loop' && child['Parent Relationship'] === 'Outer'));
+}
