@@ -1,12 +1,16 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { EnsName, ForeignAddress } from '../../src/common/ids.js';
+import { NotificationChannelStore } from '../../src/delivery/notifications/channel.store.js';
 import { OwnService } from '../../src/delivery/own-service.js';
 import { adminTokenStore } from '../../src/gateway/admin/admin-token.store.js';
 import { GhostKeys } from '../../src/gateway/ghosts/ghost-keys.js';
 import { GhostService } from '../../src/gateway/ghosts/ghost.service.js';
+import type { Link } from '../../src/gateway/links/link.js';
+import { LinkStore } from '../../src/gateway/links/link.store.js';
 import { NameService } from '../../src/naming/name-service.js';
 import type { ProfileKeys } from '../../src/protocol/crypto/keys.js';
 import type { Person } from '../../src/sandbox/people.js';
+import { Sealer } from '../../src/storage/sealer.js';
 import { Correspondent } from './correspondent.js';
 import { eventually } from './eventually.js';
 import { startForeignService, type ForeignService } from './foreign-service.js';
@@ -66,6 +70,7 @@ export class MixedTraffic {
     await this.#mailsArrive();
     await this.#bobWrites();
     await this.alice.send({ to: 'bob.eth', text: this.#note('dm3 text', 'Quince marmalade between us two') });
+    await this.#settings();
     await this.#mistakes();
   }
 
@@ -159,6 +164,24 @@ export class MixedTraffic {
       to: this.#note('refused alias name', LOST_ALIAS),
       text: this.#note('refused text', 'Bullace jelly that nobody gets'),
     });
+  }
+
+  /** Where somebody is notified, who is linked with whom, and from whom somebody takes messages. */
+  async #settings(): Promise<void> {
+    const { db, running, alice } = this.gateway;
+    const sealer = running.app.get(Sealer);
+    const recipient = this.#note('notified address', 'alice.private@quietmail.example');
+    const channel = { type: 'EMAIL', recipient, isVerified: true } as const;
+    await db.transaction((tx) => new NotificationChannelStore(sealer).put(tx, alice.address, channel));
+    const foreign = `mailto:${this.#note('linked address', 'alice.elsewhere@linkedmail.example')}` as ForeignAddress;
+    const profileLink = { displayName: alice.name, description: this.#note('link’s words', 'Sorbus and serviceberry') };
+    const link = { id: randomUUID(), foreign, main: alice.name, owner: alice.address, profileLink, signature: null };
+    await new LinkStore(sealer).begin(
+      db,
+      link as unknown as Link,
+      running.app.get(GhostService).ofForeign(foreign).address,
+      600,
+    );
   }
 
   /** What people, programs and burglars try. */
