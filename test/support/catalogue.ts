@@ -59,6 +59,10 @@ export const lengthIn = (checks: readonly string[]) => {
   return length === undefined ? undefined : Number(length);
 };
 
+/** The numbers that a CHECK allows: `x = ANY (ARRAY[0, 1])`. */
+export const numbersIn = (checks: readonly string[]) =>
+  checks.flatMap((check) => /ARRAY\[([\d, ]+)\]/.exec(check)?.[1]!.split(', ').map(Number) ?? []);
+
 /** The texts that a CHECK allows. PostgreSQL shows `x IN ('a', 'b')` as `x = ANY (ARRAY['a'::text, 'b'::text])`. */
 export const allowedIn = (checks: readonly string[]) =>
   checks.flatMap((check) => [...check.matchAll(/'([^']*)'::text/g)].map(([, value]) => value!));

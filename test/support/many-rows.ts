@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg';
 import type { Queryable } from '../../src/storage/database.js';
-import { allowedIn, columnsOf, lengthIn, parentsFirst, type Column } from './catalogue.js';
+import { allowedIn, columnsOf, lengthIn, numbersIn, parentsFirst, type Column } from './catalogue.js';
 
 /** Identities of these rows, out of the way of those that the database gives out. */
 const FIRST_IDENTITY = 1_000_000;
@@ -60,6 +60,11 @@ function invented(column: Column): string {
     case 'timestamp with time zone':
       return `now() + make_interval(hours => ${FUTURE_HOURS} - n)`;
     default:
-      return column.isIdentity ? `${FIRST_IDENTITY} + n` : 'n + 2';
+      return column.isIdentity ? `${FIRST_IDENTITY} + n` : numbered(checks);
   }
+}
+
+function numbered(checks: readonly string[]): string {
+  const allowed = numbersIn(checks);
+  return allowed.length > 0 ? `(ARRAY[${allowed}])[1 + n % ${allowed.length}]` : 'n + 2';
 }
