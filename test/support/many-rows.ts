@@ -4,12 +4,15 @@ import { allowedIn, columnsOf, lengthIn, numbersIn, parentsFirst, type Column } 
 
 /** Identities of these rows, out of the way of those that the database gives out. */
 const FIRST_IDENTITY = 1_000_000;
-/** Times are an hour apart, the latest so far ahead. */
-const FUTURE_HOURS = 1_000;
+/** Times are an hour apart, all past; but of what is yet to come only so many of the last are. */
+const YET_TO_COME = /expires|until|next|retry|notice/;
+const OVERDUE = 200;
 /** So many accounts, networks and the like have the rows. */
 const OWNERS = 200;
-/** One row in so many has NULL where it may, or is true. */
+/** One row in so many has NULL where it may. */
 const RARELY = 10;
+/** One in so many is true: what a flag marks is what somebody has yet to do. */
+const HARDLY = 100;
 
 /**
  * Fills every table with made-up rows, whatever the migrations have made of them by now, and has PostgreSQL look at
@@ -20,7 +23,7 @@ export async function fillWithMany(db: Queryable, schema: string, rows: number):
   for (const table of parentsFirst(columns)) {
     const own = columns.filter((column) => column.table === table);
     const names = own.map(({ name }) => escapeIdentifier(name));
-    const values = own.map((column) => valueOf(columns, column));
+    const values = own.map((column) => valueOf(columns, column, rows));
     await db.query(
       `INSERT INTO ${escapeIdentifier(table)} (${names}) OVERRIDING SYSTEM VALUE
        SELECT ${values} FROM generate_series(1, ${rows}) AS n ON CONFLICT DO NOTHING`,
@@ -30,14 +33,14 @@ export async function fillWithMany(db: Queryable, schema: string, rows: number):
 }
 
 /** The n-th row of a table refers to the n-th of the other. */
-function valueOf(columns: readonly Column[], column: Column): string {
+function valueOf(columns: readonly Column[], column: Column, rows: number): string {
   const target = column.refersTo;
   const parent = target && columns.find(({ table, name }) => table === target.table && name === target.column)!;
-  const value = invented(parent ?? column);
+  const value = invented(parent ?? column, rows);
   return column.isNullable && !column.isUnique ? `CASE WHEN n % ${RARELY} > 0 THEN ${value} END` : value;
 }
 
-function invented(column: Column): string {
+function invented(column: Column, rows: number): string {
   const { table, name, type, checks, isUnique } = column;
   const digest = (n: string) => `sha256(convert_to('${table}.${name}.' || ${n}, 'UTF8'))`;
   const length = lengthIn(checks);
@@ -56,9 +59,11 @@ function invented(column: Column): string {
     case 'jsonb':
       return `jsonb_build_object('${name}', n)`;
     case 'boolean':
-      return `n % ${RARELY} = 0`;
+      return `n % ${HARDLY} = 0`;
     case 'timestamp with time zone':
-      return `now() + make_interval(hours => ${FUTURE_HOURS} - n)`;
+      return YET_TO_COME.test(name)
+        ? `now() + make_interval(hours => ${rows - OVERDUE} - n)`
+        : `now() - make_interval(hours => n)`;
     default:
       return column.isIdentity ? `${FIRST_IDENTITY} + n` : numbered(checks);
   }

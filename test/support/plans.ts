@@ -4,7 +4,7 @@ import type { Statement } from './recorded-statements.js';
 /** How PostgreSQL would run a statement. */
 export interface Plan {
   readonly statement: Statement;
-  /** Tables that it would read from end to end, be it through an index. */
+  /** Tables that it would read from end to end, be it through an index of all their rows. */
   readonly scanned: readonly string[];
   /** Indexes that it would look things up in, or find a conflict by. */
   readonly indexes: readonly string[];
@@ -38,21 +38,29 @@ export async function plansOf(
       [times],
     );
     const plans: Plan[] = [];
-    for (const statement of statements) plans.push(await planOf(client, statement));
+    const partial = await partialIndexes(client);
+    for (const statement of statements) plans.push(await planOf(client, statement, partial));
     return plans;
   } finally {
     await client.query('ROLLBACK');
   }
 }
 
-async function planOf(client: Client, statement: Statement): Promise<Plan> {
+/** Those of some rows only: to read one of them from end to end is what it is for. */
+async function partialIndexes(client: Client): Promise<Set<string>> {
+  const sql = `SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indpred IS NOT NULL AND c.relnamespace = current_schema()::regnamespace`;
+  return new Set((await client.query<{ name: string }>(sql)).rows.map(({ name }) => name));
+}
+
+async function planOf(client: Client, statement: Statement, partial: ReadonlySet<string>): Promise<Plan> {
   const { rows } = await client.query(`EXPLAIN (FORMAT JSON) ${statement.sql}`, [...statement.params]);
   const [{ Plan: root }] = rows[0]['QUERY PLAN'] as [{ Plan: Node }];
   const indexes = allOf(root).flatMap((node) => [
     ...(node['Index Name'] ? [node['Index Name']] : []),
     ...(node['Conflict Arbiter Indexes'] ?? []),
   ]);
-  return { statement, scanned: scannedIn(root), indexes };
+  return { statement, scanned: scannedIn(root, partial), indexes };
 }
 
 function allOf(node: Node): Node[] {
@@ -60,11 +68,14 @@ function allOf(node: Node): Node[] {
 }
 
 /** Whoever reads an index in its order, and only until there is enough, does not read it all. */
-function scannedIn(node: Node, isLimited = false): string[] {
-  const type = node['Node Type'];
-  const readsAll = type === 'Seq Scan' || (/^Index (Only )?Scan/.test(type) && !node['Index Cond'] && !isLimited);
-  const below = (node.Plans ?? []).flatMap((child) => scannedIn(child, handsOnLimit(node, child, isLimited)));
-  return readsAll ? [node['Relation Name']!, ...below] : below;
+function scannedIn(node: Node, partial: ReadonlySet<string>, isLimited = false): string[] {
+  const below = (node.Plans ?? []).flatMap((child) => scannedIn(child, partial, handsOnLimit(node, child, isLimited)));
+  const isWhole = node['Node Type'] === 'Seq Scan' || (isWholeIndex(node, partial) && !isLimited);
+  return isWhole ? [node['Relation Name']!, ...below] : below;
+}
+
+function isWholeIndex(node: Node, partial: ReadonlySet<string>): boolean {
+  return /^Index (Only )?Scan/.test(node['Node Type']) && !node['Index Cond'] && !partial.has(node['Index Name']!);
 }
 
 function handsOnLimit({ 'Node Type': type }: Node, child: Node, isLimited: boolean): boolean {
