@@ -1,10 +1,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestSchema, type TestSchema } from '../../test/support/database.js';
+import { fillTables } from '../../test/support/filled-tables.js';
 import { createSodiumProvider } from '../protocol/crypto/sodium.js';
 import { Database, type Queryable } from './database.js';
 import { StorageKeyMissingError } from './errors.js';
 import { countSealed, resealPass, type ResealProgress } from './reseal.js';
+import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.js';
 import { Sealer, type StorageKey, type StorageKeys } from './sealer.js';
 
 const ROOT_SECRET = randomBytes(32);
@@ -23,7 +25,8 @@ beforeAll(async () => {
   db = new Database(schema.options);
   await db.open();
 });
-beforeEach(() => db.query('TRUNCATE message, ghost, conversation, login_challenge CASCADE'));
+const TABLES = [...new Set(SEALED_COLUMNS.map(({ table }) => table))];
+beforeEach(() => db.query(`TRUNCATE ${TABLES.join(', ')} CASCADE`));
 afterAll(async () => {
   await db.close();
   await schema.drop();
@@ -43,6 +46,21 @@ async function addMessages(count: number, size = 20): Promise<Map<string, string
     [[...messages.keys()], sealed, Buffer.alloc(20)],
   );
   return new Map([...messages].map(([id, text]) => [id, digest(text)]));
+}
+
+async function valuesOf({ table, column, key, row }: SealedColumn) {
+  const sql = `SELECT ${key} AS key, ${column} AS value FROM ${table} WHERE ${column} IS NOT NULL`;
+  const rows = await db.query<{ key: string | Buffer; value: Buffer }>(sql);
+  return rows.map((found) => ({ ...found, place: { table, column, row: row(found.key) } }));
+}
+
+/** Each value seals the name of its row. */
+async function sealAll(sealed: SealedColumn): Promise<void> {
+  const { table, column, key } = sealed;
+  for (const { key: of, place } of await valuesOf(sealed)) {
+    const value = before.seal(place, Buffer.from(place.row));
+    await db.query(`UPDATE ${table} SET ${column} = $2 WHERE ${key} = $1`, [of, value]);
+  }
 }
 
 async function payloads(sealer: Sealer): Promise<Map<string, string>> {
@@ -74,6 +92,20 @@ describe('a pass', () => {
     );
     expect(await resealPass(db, after)).toEqual({ resealed: 2, left: 0, broken: 0 });
     expect(await countSealed(db)).toEqual(new Map([[2, 2]]));
+  });
+
+  it('reaches every column that there is, in rows of every table', async () => {
+    await fillTables(db, db.schema);
+    for (const column of SEALED_COLUMNS) await sealAll(column);
+    const all = [...(await countSealed(db)).values()].reduce((sum, count) => sum + count, 0);
+    expect(all).toBeGreaterThanOrEqual(2 * SEALED_COLUMNS.length);
+    expect(await resealPass(db, after)).toEqual({ resealed: all, left: 0, broken: 0 });
+    expect(await countSealed(db)).toEqual(new Map([[2, all]]));
+    for (const column of SEALED_COLUMNS) {
+      for (const { place, value } of await valuesOf(column)) {
+        expect(Buffer.from(sealerWith(NEW).open(place, value)).toString()).toBe(place.row);
+      }
+    }
   });
 
   it('takes large values one after the other', async () => {
