@@ -144,10 +144,10 @@ describeWithPeer('postgresql-15', 'On PostgreSQL 15', (postgres) => {
     }
 
     async function backUp(): Promise<void> {
-      let isDone = false;
+      const state = { isDone: false };
       const dumping = debian.run('pg_dump', '--format=custom', '--dbname=dm3', `--file=${file}`);
-      void dumping.finally(() => (isDone = true)).catch(() => {});
-      while (!isDone) await alice.send({ to: 'bob.eth', text: note('during') });
+      void dumping.finally(() => (state.isDone = true)).catch(() => {});
+      while (!state.isDone) await alice.send({ to: 'bob.eth', text: note('during') });
       await dumping;
     }
 

@@ -23,7 +23,8 @@ export async function inSteps(
   step: (limit: number) => Promise<number>,
   { rows = STEP_ROWS, signal }: Limits = {},
 ): Promise<void> {
-  for (let count = 0; count < STEPS && !signal?.aborted; count += 1) {
+  for (let count = 0; count < STEPS; count += 1) {
+    if (signal?.aborted) return;
     const began = performance.now();
     if ((await step(rows)) < rows) return;
     await rest((performance.now() - began) * REST, signal);

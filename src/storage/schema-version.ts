@@ -1,5 +1,5 @@
+import type { QueryResultRow } from 'pg';
 import type { MigrationInterface } from 'typeorm';
-import type { Queryable } from './database.js';
 
 /** Oldest first. */
 export type Migrations = readonly (new () => MigrationInterface & { readonly name: string })[];
@@ -11,8 +11,13 @@ export interface SchemaVersion {
   readonly missing: number;
 }
 
+/** Any connection with the schema in its search path. */
+interface Asked {
+  query<Row extends QueryResultRow>(sql: string): Promise<Row[]>;
+}
+
 /** How the tables stand to a program. */
-export async function schemaVersion(db: Queryable, known: Migrations): Promise<SchemaVersion> {
+export async function schemaVersion(db: Asked, known: Migrations): Promise<SchemaVersion> {
   const [found] = await db.query<{ exists: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS exists`);
   const done = found!.exists ? await db.query<{ name: string }>('SELECT name FROM migrations ORDER BY id') : [];
   const names = new Set(known.map((Migration) => new Migration().name));
