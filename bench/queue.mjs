@@ -63,7 +63,7 @@ class Queue {
     return queue;
   }
 
-  async fill({ pairs, items }, name = 'pair', kind = 'bench') {
+  async stock({ pairs, items }, name = 'pair', kind = 'bench') {
     await this.#db.query(HEADS, [pairs, items, name]);
     await this.#db.query(ITEMS, [kind]);
     await this.#db.query('VACUUM ANALYZE outbox_head, outbox_item');
@@ -127,7 +127,7 @@ async function emptying(queue, workers, rounds, seconds) {
 
 async function emptyOnce(queue, workers, seconds) {
   await queue.clear();
-  await queue.fill({ pairs: 20_000, items: 100_000 });
+  await queue.stock({ pairs: 20_000, items: 100_000 });
   const began = performance.now();
   await all(workers, { question: 'run' });
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
@@ -178,7 +178,7 @@ async function depth(queue, [worker], { rounds, seconds, backlog }) {
 /** What is enqueued is claimed next to the backlog: of a small one there would soon be nothing left. */
 async function depthOnce(queue, { ask }, size, seconds) {
   await queue.clear();
-  await queue.fill(size);
+  await queue.stock(size);
   const enqueued = (await ask({ question: 'enqueue', seconds, atOnce: AT_ONCE })) / seconds;
   const began = performance.now();
   const { claims, p50 } = await ask({ question: 'claim', seconds, batch: BATCH });
@@ -205,7 +205,7 @@ async function dead(queue, workers, rounds, seconds) {
 
 async function latencyOnce(queue, [producer, consumer], seconds, deadPairs) {
   await queue.clear();
-  if (deadPairs > 0) await queue.fill({ pairs: deadPairs, items: deadPairs }, 'dead', 'dead');
+  if (deadPairs > 0) await queue.stock({ pairs: deadPairs, items: deadPairs }, 'dead', 'dead');
   await consumer.ask({ question: 'run' });
   await producer.ask({ question: 'enqueue', seconds: 2, atOnce: 1, everyMs: 5 }); // what is dead is known by then
   await producer.ask({ question: 'enqueue', seconds, atOnce: 1, everyMs: 5 });

@@ -5,7 +5,7 @@ import { claimExpired } from './claim.js';
 import { delayedItems, tellLater, tellOnce, type DelayedItem } from './delays.js';
 import { unparkFree, type LaneCaps } from './lanes.js';
 import type { LeasedItem } from './leases.js';
-import type { ItemHandler } from './outbox-worker.js';
+import type { ItemHandler } from './item-handler.js';
 import { Wake } from './wake.js';
 
 interface Parts {

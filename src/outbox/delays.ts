@@ -1,5 +1,5 @@
 import type { Database, Queryable, Tx } from '../storage/database.js';
-import type { ClaimedItem } from './outbox-worker.js';
+import type { ClaimedItem } from './item-handler.js';
 
 /** An item whose author is to be told that it still waits. */
 export interface DelayedItem extends ClaimedItem {

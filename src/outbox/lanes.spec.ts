@@ -16,7 +16,8 @@ import {
   unparkFree,
 } from './lanes.js';
 import { finishItem, type LeasedItem } from './leases.js';
-import type { Claim, OutboxWorker } from './outbox-worker.js';
+import type { Claim } from './item-handler.js';
+import type { OutboxWorker } from './outbox-worker.js';
 
 class OutOfReachError extends GatewayError {
   constructor() {

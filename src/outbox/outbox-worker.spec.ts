@@ -5,7 +5,8 @@ import { enqueue, outboxEntry, pausingHandler, startWorker, until, untilEmpty } 
 import { GatewayError } from '../common/errors.js';
 import { Database, type Tx } from '../storage/database.js';
 import { LeaseLostError } from './errors.js';
-import type { Claim, OutboxWorker } from './outbox-worker.js';
+import type { Claim } from './item-handler.js';
+import type { OutboxWorker } from './outbox-worker.js';
 import { Outbox } from './outbox.js';
 import { rememberOnce } from './seen.js';
 

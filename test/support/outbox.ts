@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { silentLog } from '../../src/ops/event-log.js';
-import type { Claim, ItemHandler, OutboxWorkerOptions } from '../../src/outbox/outbox-worker.js';
+import type { Claim, ItemHandler } from '../../src/outbox/item-handler.js';
+import type { OutboxWorkerOptions } from '../../src/outbox/outbox-worker.js';
 import { OutboxWorker } from '../../src/outbox/outbox-worker.js';
 import { Outbox, type OutboxEntry } from '../../src/outbox/outbox.js';
 import type { Database, Tx } from '../../src/storage/database.js';

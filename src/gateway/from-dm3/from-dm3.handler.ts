@@ -4,7 +4,7 @@ import { InvalidNameError, parseAddressName } from '../../naming/ens-name.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
-import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
+import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/item-handler.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { claimedHash } from '../../protocol/envelope/envelope.js';
 import { messageHash, type Dm3Message } from '../../protocol/envelope/message.js';

@@ -1,5 +1,5 @@
 import { errorCode, GatewayError } from '../../common/errors.js';
-import type { ClaimedItem } from '../../outbox/outbox-worker.js';
+import type { ClaimedItem } from '../../outbox/item-handler.js';
 
 /** What operators are told of an attempt that failed: named errors speak in sentences, bugs are in the log. */
 export function noteOf({ attempt }: ClaimedItem, error: unknown) {

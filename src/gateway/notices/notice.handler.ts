@@ -2,7 +2,7 @@ import { errorCode } from '../../common/errors.js';
 import type { MessageId } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
-import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
+import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/item-handler.js';
 import type { Database, Tx } from '../../storage/database.js';
 import { sendsNotices, type Rendering } from '../adapter/adapter.js';
 import type { AdapterRegistry } from '../adapters.js';

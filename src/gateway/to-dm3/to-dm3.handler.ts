@@ -6,7 +6,7 @@ import type { Origin } from '../../delivery/submission/origin.js';
 import type { NameService } from '../../naming/name-service.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
-import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/outbox-worker.js';
+import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/item-handler.js';
 import { encryptText } from '../../protocol/crypto/payload.js';
 import type { CryptoProvider, RandomBytes } from '../../protocol/crypto/provider.js';
 import { toBase64 } from '../../protocol/encoding/base64.js';
