@@ -18,12 +18,12 @@ const parse = (text: string) => parseSettings(readConfigTree({ text, env: {} }),
 /** Its commented-out settings switched on, but for those that stand for a choice rather than a default. */
 function withDefaultsSpelledOut(text: string): string {
   const choices =
-    /password:|aliasRegistry:|tls:|outgoing:|^# delivery:|expirySeconds:|retry:|every setting|DM3_GATEWAY/i;
+    /password:|aliasRegistry:|tls:|outgoing:|^# delivery:|expirySeconds:|retry:|backPressure:|every setting|DM3_GATEWAY/i;
   return text
     .split('\n')
     .map((line) => (choices.test(line) ? line : line.replace(/^(\s*)# ?(\s*[a-zA-Z]+: )/, '$1$2')))
     .join('\n')
-    .replace(/^ {2}(concurrency|conversationDays|mapDays|deadLetterDays)/m, 'delivery:\n  $1');
+    .replace(/^ {2}(delayNoticeSeconds|concurrency|conversationDays|mapDays|deadLetterDays)/m, 'delivery:\n  $1');
 }
 
 describe('the configuration that init writes', () => {
