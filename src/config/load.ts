@@ -60,8 +60,18 @@ function parseText(text: string, where: string): ConfigTree {
   return value as ConfigTree;
 }
 
-/** Where Docker, Kubernetes and systemd put passwords. */
-const FILE_TAG: ScalarTag = { tag: '!file', resolve: readValue };
+/** Where Docker, Kubernetes and systemd put passwords. @param fail the parser would take what is thrown for its own */
+const fileTag = (fail: (error: unknown) => void): ScalarTag => ({
+  tag: '!file',
+  resolve: (file) => {
+    try {
+      return readValue(file);
+    } catch (error) {
+      fail(error);
+      return '';
+    }
+  },
+});
 
 function readValue(file: string): string {
   try {
@@ -75,10 +85,20 @@ function readValue(file: string): string {
 }
 
 function parseYaml(text: string, where: string): unknown {
+  const unreadable: unknown[] = [];
+  const value = parseOrComplain(
+    text,
+    where,
+    fileTag((error) => unreadable.push(error)),
+  );
+  if (unreadable.length > 0) throw unreadable[0];
+  return value;
+}
+
+function parseOrComplain(text: string, where: string, tag: ScalarTag): unknown {
   try {
-    return parse(text, { customTags: [FILE_TAG] });
+    return parse(text, { customTags: [tag] });
   } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
     const [complaint] = (cause as Error).message.split(':\n', 1); // what follows quotes the line, which may hold a secret
     throw new ConfigError({ message: `${where} is not valid YAML: ${complaint}.`, cause });
   }
