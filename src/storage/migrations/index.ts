@@ -11,6 +11,7 @@ import { GhostKeyRotation1790000700000 } from './1790000700000-ghost-key-rotatio
 import { Subdomains1790000800000 } from './1790000800000-subdomains.js';
 import { LinkedProfiles1790000900000 } from './1790000900000-linked-profiles.js';
 import { QueueCare1790001000000 } from './1790001000000-queue-care.js';
+import { RemoteSends1790001300000 } from './1790001300000-remote-sends.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   Subdomains1790000800000,
   LinkedProfiles1790000900000,
   QueueCare1790001000000,
+  RemoteSends1790001300000,
 ];
