@@ -1,12 +1,23 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { EmailConfig } from '../../src/adapters/email/config.js';
+import type { SettingsInput } from '../../src/config/settings.js';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
 import { eventually } from './eventually.js';
 import { ask } from './http-answer.js';
-import { startOperator, type Program } from './program.js';
+import { startOperator, type Ending, type Program } from './program.js';
 import type { TestGateway } from './test-gateway.js';
 
-/** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. dm3 only. */
+export interface GatewayProcessOptions {
+  /** Of `start --role`; all by default. */
+  readonly roles?: readonly string[];
+  /** What is set otherwise than at the gateway in this process. */
+  readonly settings?: Partial<SettingsInput>;
+  /** Its email section; without one it serves dm3 only. */
+  readonly email?: EmailConfig;
+}
+
+/** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. */
 export class GatewayProcess {
   private constructor(
     private readonly program: Program,
@@ -14,17 +25,21 @@ export class GatewayProcess {
   ) {}
 
   /** Ready. @param home where its configuration goes */
-  static async start(world: TestGateway, home: string): Promise<GatewayProcess> {
+  static async start(world: TestGateway, home: string, options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
+    const { roles = [], settings: others, email } = options;
     const port = await freePort();
     const settings = {
       ...world.settings,
       http: { ...world.settings.http, port },
       admin: { port: await freePort() },
       logLevel: 'warn',
+      ...others,
+      email,
     };
-    const file = path.join(home, 'gateway.yaml');
+    const file = path.join(home, `gateway-${port}.yaml`);
     writeFileSync(file, JSON.stringify(settings)); // which is YAML, too
-    const program = startOperator(['start', '--config', file], { env: secretsOf(world) });
+    const args = ['start', '--config', file, ...roles.flatMap((role) => ['--role', role])];
+    const program = startOperator(args, { env: secretsOf(world) });
     const gateway = new GatewayProcess(program, `http://${LOOPBACK}:${port}`);
     try {
       await eventually('the other gateway', () => gateway.#isReady());
@@ -33,6 +48,18 @@ export class GatewayProcess {
       await gateway.kill();
       throw error;
     }
+  }
+
+  /** Asked to end, it does what has to be done first. */
+  async stop(): Promise<Ending> {
+    return this.program.kill('SIGTERM');
+  }
+
+  /** How often an event was logged there, by its metrics. */
+  async count(event: string): Promise<number> {
+    const { text } = await ask(`${this.url}/metrics`);
+    const lines = text.split('\n').filter((line) => line.includes(`event="${event}"`));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
   /** No handler runs. */
@@ -50,7 +77,8 @@ export class GatewayProcess {
   }
 }
 
-function secretsOf(world: TestGateway): Record<string, string> {
+/** As an operator gives them to a process. */
+export function secretsOf(world: TestGateway): Record<string, string> {
   const { rootSecret, storageKeys } = world.running.runtime.secrets;
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
   return {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { DestinationStream } from 'pino';
-import { emailConfigSchema, type EmailConfigInput } from '../../src/adapters/email/config.js';
+import { emailConfigSchema, type EmailConfig, type EmailConfigInput } from '../../src/adapters/email/config.js';
 import type { DnsResolver } from '../../src/adapters/email/dns.js';
 import type { Networks } from '../../src/app.module.js';
 import type { EnsName } from '../../src/common/ids.js';
@@ -33,6 +33,8 @@ export const DOMAIN = 'gateway.test';
 /** What a suite may set differently. */
 export interface TestGatewayOptions {
   readonly settings?: Partial<SettingsInput>;
+  /** What it does, also for networks that only tests know; everything by default. */
+  readonly roles?: readonly string[];
   /** How the gateway itself reaches the run's chain, for suites that cut it off. */
   readonly rpcUrl?: string;
   /** How names are looked up. */
@@ -67,6 +69,7 @@ export class TestGateway {
     readonly bob: Person,
     readonly smtpPort: number,
     readonly mailbox: CapturedMail,
+    readonly email: EmailConfig,
     private readonly schema: TestSchema,
     private readonly home: string,
   ) {}
@@ -118,10 +121,25 @@ export class TestGateway {
     });
     const logger = createLogger(options.log ?? { level: 'silent' });
     const networks = { email: { config: email, dns: options.dns ?? noDns }, others: options.adapters ?? [] };
-    const running = await startGateway(await createRuntime(coreSchema.parse(settings), secrets, networks, logger));
+    const parsed = coreSchema.parse(settings);
+    const withRoles = { ...parsed, roles: [...(options.roles ?? parsed.roles)] };
+    const running = await startGateway(await createRuntime(withRoles, secrets, networks, logger));
     const accounts = running.app.get(AccountService);
     for (const { name, profile } of [alice, bob]) await accounts.submitProfile(name, profile);
-    return new TestGateway(running, settings, world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home);
+    return new TestGateway(
+      running,
+      settings,
+      world,
+      deployer,
+      crypto,
+      alice,
+      bob,
+      smtpPort,
+      mailbox,
+      email,
+      schema,
+      home,
+    );
   }
 
   get url(): string {
