@@ -1,4 +1,4 @@
-export type PeerName = 'swaks' | 'smtp-source';
+export type PeerName = 'swaks' | 'smtp-source' | 'rabbitmq-server';
 
 export interface Peer {
   readonly name: PeerName;

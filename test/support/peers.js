@@ -13,6 +13,7 @@ function peer(program, debianPackage) {
 export const PEERS = {
   swaks: peer('swaks', 'swaks'),
   'smtp-source': peer('smtp-source', 'postfix'),
+  'rabbitmq-server': peer('rabbitmq-server', 'rabbitmq-server'),
 };
 
 /** Part of the name of every test that needs the peer: scripts/test.mjs tells by it what was not run. */
