@@ -49,6 +49,11 @@ export class RabbitMq {
     return `amqp://guest:guest@${LOOPBACK}:${this.port}`;
   }
 
+  /** What it keeps on disk. */
+  get dataDirectory(): string {
+    return path.join(this.home, 'data');
+  }
+
   /** Starts it again, with what it had. */
   async resume(): Promise<void> {
     await this.#startNames();
