@@ -17,6 +17,7 @@ import { UnreadableBodyFilter } from './delivery/api/unreadable-body.filter.js';
 import { AdminModule } from './gateway/admin/admin.module.js';
 import { AdminService } from './gateway/admin/admin.service.js';
 import { createEventLog, createLogger } from './ops/event-log.js';
+import { leaveOutMicroservices } from './ops/lean-nest.js';
 import { countingLog, Metrics } from './ops/metrics.js';
 import { openOnly, pathsOf } from './ops/open-paths.js';
 import { createSodiumProvider } from './protocol/crypto/sodium.js';
@@ -50,9 +51,12 @@ export async function createRuntime(
 /** Connects, migrates, opens the ports; resolves when everything answers. */
 export async function startGateway(runtime: Runtime): Promise<RunningGateway> {
   const { settings, roles, log } = runtime;
+  leaveOutMicroservices();
   const app = await createApp(runtime);
-  await app.listen(settings.http.port, settings.http.host);
-  const adminApp = roles.has('api') ? await startAdmin(app, settings) : null;
+  const adminApp = await orClose(app, async () => {
+    await app.listen(settings.http.port, settings.http.host);
+    return roles.has('api') ? startAdmin(app, settings) : null;
+  });
   log.info('gateway.started', { port: settings.http.port, component: `${roles}` });
   return {
     app,
@@ -64,6 +68,16 @@ export async function startGateway(runtime: Runtime): Promise<RunningGateway> {
       log.info('gateway.stopped');
     },
   };
+}
+
+/** A start that fails leaves nothing running that would keep the process alive. */
+async function orClose<T>(app: NestFastifyApplication, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await app.close().catch(() => {});
+    throw error;
+  }
 }
 
 async function startAdmin(app: NestFastifyApplication, { admin }: Settings): Promise<NestFastifyApplication> {

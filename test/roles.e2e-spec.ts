@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { simpleParser } from 'mailparser';
+import type { SettingsInput } from '../src/config/settings.js';
 import { freePort, LOOPBACK } from '../src/sandbox/ports.js';
 import { Correspondent, type Letter } from './support/correspondent.js';
 import { eventually } from './support/eventually.js';
@@ -55,7 +57,6 @@ function start(...roles: string[]): Promise<GatewayProcess> {
     pollSeconds: 0.2,
     leaseSeconds: 2,
     concurrency: CONCURRENCY,
-    perDestination: CONCURRENCY,
   };
   return GatewayProcess.start(world, home, { roles, email, settings: { delivery } });
 }
@@ -132,6 +133,22 @@ describe('processes of one role each', () => {
     expect(await parts(emailIn)).toEqual(expect.arrayContaining(['database', 'email']));
     expect(await parts(api)).not.toContain('email');
     expect(await parts(workers[0]!)).not.toContain('email');
+  });
+});
+
+describe('the broker’s libraries', () => {
+  const preload = fileURLToPath(new URL('support/report-broker-libraries.mjs', import.meta.url));
+  const loadedWith = async (settings: Partial<SettingsInput>): Promise<Set<string>> => {
+    const env = { NODE_OPTIONS: `--import ${preload}` };
+    const each = await GatewayProcess.start(world, home, { roles: ['api'], settings, env });
+    const { stderr } = await each.stop();
+    return new Set(stderr.split('\n').filter((line) => line.startsWith('loaded ')));
+  };
+
+  it('are loaded where one is configured, and by nobody else', async () => {
+    expect(await loadedWith({})).toEqual(new Set());
+    const broker = { url: 'amqp://127.0.0.1:1' };
+    expect([...(await loadedWith({ broker }))]).toContain('loaded @nestjs/microservices');
   });
 });
 

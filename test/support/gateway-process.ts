@@ -15,6 +15,7 @@ export interface GatewayProcessOptions {
   readonly settings?: Partial<SettingsInput>;
   /** Its email section; without one it serves dm3 only. */
   readonly email?: EmailConfig;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. */
@@ -26,7 +27,7 @@ export class GatewayProcess {
 
   /** Ready. @param home where its configuration goes */
   static async start(world: TestGateway, home: string, options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
-    const { roles = [], settings: others, email } = options;
+    const { roles = [], settings: others, email, env } = options;
     const port = await freePort();
     const settings = {
       ...world.settings,
@@ -39,7 +40,7 @@ export class GatewayProcess {
     const file = path.join(home, `gateway-${port}.yaml`);
     writeFileSync(file, JSON.stringify(settings)); // which is YAML, too
     const args = ['start', '--config', file, ...roles.flatMap((role) => ['--role', role])];
-    const program = startOperator(args, { env: secretsOf(world) });
+    const program = startOperator(args, { env: { ...secretsOf(world), ...env } });
     const gateway = new GatewayProcess(program, `http://${LOOPBACK}:${port}`);
     try {
       await eventually('the other gateway', () => gateway.#isReady());

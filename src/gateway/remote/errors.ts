@@ -5,7 +5,7 @@ import { DeliveryFailedError } from '../adapter/errors.js';
 export class BrokerUnavailableError extends DeliveryFailedError {
   constructor({ cause }: { cause?: unknown } = {}) {
     const reason = 'The part of this gateway that serves the network cannot be reached at the moment.';
-    super({ code: 'BROKER_UNAVAILABLE', reason, retryable: true, certainty: 'certain', cause });
+    super({ code: 'BROKER_UNAVAILABLE', reason, retryable: true, certainty: 'certain', outage: true, cause });
   }
 }
 

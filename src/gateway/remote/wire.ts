@@ -1,4 +1,4 @@
-import { errorCode, GatewayError, isRetryable, type ErrorKind } from '../../common/errors.js';
+import { GatewayError, type ErrorKind } from '../../common/errors.js';
 import type { OutgoingChallenge, OutgoingMessage, OutgoingNotice, Rendering } from '../adapter/adapter.js';
 import { DeliveryFailedError } from '../adapter/errors.js';
 import type { NeutralAttachment } from '../adapter/message.js';
@@ -30,6 +30,7 @@ interface WiredError {
   readonly kind: ErrorKind;
   readonly message: string;
   readonly retryable: boolean;
+  readonly outage: boolean;
   readonly facts: GatewayError['facts'];
   /** Of errors of delivery. */
   readonly certainty?: DeliveryFailedError['certainty'];
@@ -61,9 +62,9 @@ export function answerToJson(answer: RemoteAnswer): WiredAnswer {
 /** Named errors are told as they are; anything else is a bug of the host, which has it in its log. */
 export function errorToJson(error: unknown): WiredAnswer {
   if (!(error instanceof GatewayError)) return { fault: true };
-  const { kind, message, facts } = error;
+  const { code, kind, message, retryable, outage, facts } = error;
   const certainty = error instanceof DeliveryFailedError ? { certainty: error.certainty } : {};
-  return { error: { code: errorCode(error), kind, message, retryable: isRetryable(error), facts, ...certainty } };
+  return { error: { code, kind, message, retryable, outage, facts, ...certainty } };
 }
 
 /** @throws the error that the host answered with */
@@ -74,10 +75,10 @@ export function answerFromJson(json: unknown): RemoteAnswer {
   return 'rendering' in answer ? answer.rendering && renderingFromJson(answer.rendering) : undefined;
 }
 
-function errorFromJson({ code, kind, message, retryable, facts, certainty }: WiredError): GatewayError {
+function errorFromJson({ certainty, message, ...error }: WiredError): GatewayError {
   return certainty === undefined
-    ? new GatewayError({ code, kind, message, retryable, facts })
-    : new DeliveryFailedError({ code, reason: message, retryable, certainty });
+    ? new GatewayError({ ...error, message })
+    : new DeliveryFailedError({ ...error, reason: message, certainty });
 }
 
 type WiredMessage = Omit<OutgoingMessage, 'message'> & {
