@@ -188,6 +188,25 @@ describeWithPeer('rabbitmq-server', 'a network whose connection is another proce
     expect(texts('fred')).toEqual(['frozen']);
   }, 120_000);
 
+  it('is taken over by a process that stood by when the one that ran it is killed', async () => {
+    const second = await startHost();
+    const detail = 'Standing by; another process runs it.';
+    expect(await ask(`${second.url}/health/ready`)).toMatchObject({
+      status: 200,
+      json: { details: { fake: { detail } } },
+    });
+    await bob.send({ to: ghostOf('gina'), text: 'by the first' });
+    await queueIsEmpty();
+    await host.kill();
+    host = second;
+    await bob.send({ to: ghostOf('gina'), text: 'by the second' });
+    await queueIsEmpty();
+    expect(texts('gina')).toEqual(['by the first', 'by the second']);
+    expect(await host.write({ from: 'gina', to: 'bob.eth', text: 'over the second' })).toMatchObject({
+      status: 'accepted',
+    });
+  }, 120_000);
+
   it('shows the broker nothing', async () => {
     await host.stop();
     await bob.send({ to: ghostOf('sophie'), text: 'For nobody else' });

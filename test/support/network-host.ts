@@ -25,8 +25,9 @@ export type HostCall =
   | { readonly call: 'write'; readonly letter: FakeLetter }
   | { readonly call: 'stop' };
 
-/** The far side outlives this process in a file. */
+/** The far side outlives this process in a file. Its connection belongs to one process at a time. */
 class RecordedNetwork extends FakeNetwork {
+  readonly exclusive = 'stand-by';
   file = '';
 
   override async send(rendering: Rendering): Promise<void> {
