@@ -5,19 +5,22 @@ import type { EmailAdapter } from './adapters/email/adapter.js';
 import type { EmailConfig } from './adapters/email/config.js';
 import type { DnsResolver } from './adapters/email/dns.js';
 import type { Clock } from './common/clock.js';
+import { Roles } from './config/roles.js';
 import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import { NOTIFICATION_MAILER } from './delivery/notifications/mailer.js';
 import { NotificationsModule } from './delivery/notifications/notifications.module.js';
+import { ArrivalsModule } from './delivery/socket/arrivals.module.js';
 import { SocketModule } from './delivery/socket/socket.module.js';
 import { TrafficModule } from './delivery/traffic/traffic.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
-import { AdapterRegistry } from './gateway/adapters.js';
 import { AttachmentsModule } from './gateway/attachments/attachments.module.js';
+import { AdapterRunner } from './gateway/adapter-runner.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { LinksModule } from './gateway/links/links.module.js';
+import { REMOTE_NETWORKS } from './gateway/remote/remote-networks.js';
 import type { AliasCodec } from './naming/alias/codec.js';
 import { emailCodec } from './naming/alias/email.js';
 import { NamingModule } from './naming/naming.module.js';
@@ -33,6 +36,7 @@ import { deriveKey } from './storage/sealer.js';
 export interface Runtime {
   readonly settings: Settings;
   readonly secrets: Secrets;
+  readonly roles: Roles;
   readonly crypto: CryptoProvider;
   readonly random: RandomBytes;
   readonly clock: Clock;
@@ -52,10 +56,11 @@ export interface Networks {
 @Global()
 @Module({})
 class RuntimeModule {
-  static forRoot({ settings, secrets, crypto, random, clock, log, metrics, networks }: Runtime): DynamicModule {
+  static forRoot({ settings, secrets, roles, crypto, random, clock, log, metrics, networks }: Runtime): DynamicModule {
     const providers = [
       { provide: SETTINGS, useValue: settings },
       { provide: SECRETS, useValue: secrets },
+      { provide: Roles, useValue: roles },
       { provide: CRYPTO, useValue: crypto },
       { provide: RANDOM, useValue: random },
       { provide: CLOCK, useValue: clock },
@@ -77,11 +82,11 @@ class NetworksModule {
       ...(email ? [email] : []),
       ...(runtime.networks.others ?? []).map(({ adapter }) => adapter),
     ];
-    const register = (registry: AdapterRegistry): void => {
-      for (const adapter of adapters) registry.add(adapter);
+    const register = (runner: AdapterRunner): void => {
+      for (const adapter of adapters) runner.add(adapter);
     };
     const providers = [
-      { provide: 'adapters', inject: [AdapterRegistry], useFactory: register },
+      { provide: 'adapters', inject: [AdapterRunner], useFactory: register },
       { provide: NOTIFICATION_MAILER, useValue: email },
     ];
     return { module: NetworksModule, providers, exports: [NOTIFICATION_MAILER] };
@@ -95,6 +100,16 @@ async function emailAdapter({ networks: { email }, secrets, clock, log }: Runtim
   const secret = deriveKey(secrets.rootSecret, 'email');
   return new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns });
 }
+
+/** Where messages leave for networks that another process runs. Few have a broker, and nobody else loads its libraries. */
+async function remoteNetworks({ settings }: Runtime): Promise<DynamicModule> {
+  if (settings.broker) return { module: (await import('./gateway/remote/remote.module.js')).RemoteModule };
+  return { module: NoBrokerModule };
+}
+
+@Global()
+@Module({ providers: [{ provide: REMOTE_NETWORKS, useValue: null }], exports: [REMOTE_NETWORKS] })
+class NoBrokerModule {}
 
 /** Also of networks that are switched off here: their names go on standing for the same people. */
 function codecsOf({ others = [] }: Networks): AliasCodec[] {
@@ -114,11 +129,13 @@ export class AppModule {
         StorageModule,
         NamingModule,
         DeliveryModule,
-        SocketModule,
+        ArrivalsModule,
+        ...(runtime.roles.has('api') ? [SocketModule] : []),
         TrafficModule,
         NotificationsModule,
         NetworksModule.forRoot(runtime),
         AttachmentsModule,
+        remoteNetworks(runtime),
         GatewayModule,
         LinksModule,
       ],

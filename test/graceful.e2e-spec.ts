@@ -10,6 +10,7 @@ import { OutboxWorker } from '../src/outbox/outbox-worker.js';
 import type { Envelope } from '../src/protocol/envelope/envelope.js';
 import { rpcRequest } from '../src/protocol/json-rpc/json-rpc.js';
 import { freePort, LOOPBACK } from '../src/sandbox/ports.js';
+import { emailConfigSchema } from '../src/adapters/email/config.js';
 import { Correspondent } from './support/correspondent.js';
 import { RealClient } from './support/dm3-lib.js';
 import { eventually } from './support/eventually.js';
@@ -68,8 +69,8 @@ async function start({ shutdown, mailSeconds = 10 }: Options = {}): Promise<void
     outgoing: { smartHost: mailServer.address },
     timeouts: { shutdownSeconds: mailSeconds },
   };
-  const settings = { email, shutdown: { readinessGraceSeconds: 0, ...shutdown }, logLevel: 'info' };
-  gateway = await GatewayProcess.start(world, home, settings);
+  const settings = { shutdown: { readinessGraceSeconds: 0, ...shutdown }, logLevel: 'info' as const };
+  gateway = await GatewayProcess.start(world, home, { settings, email: emailConfigSchema.parse(email) });
 }
 
 /** What becomes of it after the signal. */

@@ -4,6 +4,7 @@ import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js
 import { systemDns } from '../adapters/email/dns.js';
 import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree, type ConfigTree } from '../config/load.js';
+import { parseRoles, ROLES } from '../config/roles.js';
 import { loadSecrets } from '../config/secrets.js';
 import { coreSettings, type Settings } from '../config/settings.js';
 import type { RunningGateway } from '../main.js';
@@ -12,13 +13,18 @@ import { endWhenOverdue, untilStopped } from './until-stopped.js';
 
 const PLACES = ['gateway.yaml', '/etc/dm3-gateway/gateway.yaml'];
 
+const ROLE_HELP = `what this process does, repeated or separated by commas: all, ${ROLES.join(', ')} (default: the setting "roles", else all)`;
+
 /** `dm3-gateway start`: the real thing, by its configuration file. */
 export function startCommand(env: Environment): Command {
   return new Command('start')
     .description('Run the gateway by its configuration file and a PostgreSQL of yours.')
     .option('--config <file>', `configuration file (default: DM3_GATEWAY_CONFIG, else ${PLACES.join(' or ')})`)
-    .action(async ({ config }: { config?: string }) => {
-      const { settings, email } = loadConfig(config ?? configFile(env), env);
+    .option('--role <role>', ROLE_HELP, (role: string, before: string[] = []) => [...before, role])
+    .action(async ({ config, role }: { config?: string; role?: string[] }) => {
+      const roles = role && parseRoles(role);
+      const { settings: configured, email } = loadConfig(config ?? configFile(env), env);
+      const settings = roles ? { ...configured, roles } : configured;
       const networks = email ? { email: { config: email, dns: systemDns() } } : {};
       const stopped = untilStopped();
       const { createRuntime, startGateway } = await import('../main.js'); // late: most commands need none of it

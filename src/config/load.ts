@@ -144,8 +144,8 @@ function shown(key: string, seen: unknown): string {
     : JSON.stringify(seen);
 }
 
-/** The URLs of Ethereum nodes: many carry an API key. */
-const MAY_HOLD_KEYS = /rpcUrl/i;
+/** The URLs of Ethereum nodes, of which many carry an API key, and of the broker, which carries a password. */
+const MAY_HOLD_KEYS = /rpcUrl|^broker\.url/i;
 
 const isSecret = (key: string) => /pass|secret|key|token/i.test(key);
 

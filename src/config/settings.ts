@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { roleProblem, splitRoles } from './roles.js';
 
 const port = z.number().int().min(0).max(65_535);
 const seconds = z.number().int().positive();
@@ -295,8 +296,36 @@ const secrets = z.strictObject({
   storageKeysFile: z.string().optional().describe('Lines of <id>:<32 bytes, hex>; the first line seals.'),
 });
 
+const roles = z
+  .union([z.string(), z.array(z.string())])
+  .default('all')
+  .transform(splitRoles)
+  .superRefine((names, context) => {
+    const message = roleProblem(names);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  })
+  .describe('What this process does (docs/machines.md); `start --role` has the last word.');
+
+const brokerUrl = z.url({ protocol: /^amqps?$/, error: 'expected the amqp(s) URL of a RabbitMQ' });
+
+const broker = z.strictObject({
+  url: z
+    .union([brokerUrl, z.array(brokerUrl).min(1)])
+    .transform((urls) => [urls].flat())
+    .describe('RabbitMQ 3.10 or later; several for a cluster.'),
+  networks: z
+    .array(z.string())
+    .default([])
+    .describe('What leaves for these leaves from the process with their role, beside networks that know no other way.'),
+  prefetch: z.number().int().min(1).max(1_000).default(16).describe('How much such a process sends at once.'),
+  replyTimeoutSeconds: seconds
+    .default(90)
+    .describe('How long its answer is waited for; longer than the network itself may take.'),
+});
+
 /** The core's sections. Every adapter brings its own (`adapters/<network>/config.ts`). */
 export const coreSettings = {
+  roles,
   database,
   http,
   admin: admin.prefault({}),
@@ -310,6 +339,7 @@ export const coreSettings = {
   delivery: delivery.prefault({}),
   shutdown: shutdown.prefault({}),
   attachments,
+  broker: broker.optional(),
   secrets: secrets.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 } as const;

@@ -6,6 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { fromParts } from '../config/from-parts.js';
+import { Roles } from '../config/roles.js';
 import type { Secrets } from '../config/secrets.js';
 import { byNetwork, DELAY_NOTICE_SECONDS, PER_DESTINATION, type Settings } from '../config/settings.js';
 import { CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from '../config/tokens.js';
@@ -29,6 +30,7 @@ import type { CryptoProvider } from '../protocol/crypto/provider.js';
 import { Database } from '../storage/database.js';
 import { deriveKey, Sealer } from '../storage/sealer.js';
 import { AdapterRegistry } from './adapters.js';
+import { AdapterRunner } from './adapter-runner.js';
 import { AdminService } from './admin/admin.service.js';
 import { AttachmentStore } from './attachments/attachment.store.js';
 import { Attachments } from './attachments/attachments.js';
@@ -52,6 +54,7 @@ import { MessageTraceStore } from './messages/message-trace.store.js';
 import { ITEM, MessageQueue } from './messages/queue.js';
 import { NoticeHandler } from './notices/notice.handler.js';
 import { Notices } from './notices/notices.js';
+import { REMOTE_NETWORKS } from './remote/remote-networks.js';
 import { retryPolicy } from './retry.js';
 import { GatewayPortService } from './to-dm3/gateway-port.js';
 import { ReceiverRules } from './to-dm3/receiver-rules.js';
@@ -102,6 +105,13 @@ function createWorker(
     sealed(MessageMapStore),
     sealed(MessageTraceStore),
     AdapterRegistry,
+    fromParts(AdapterRunner, {
+      adapters: AdapterRegistry,
+      roles: Roles,
+      db: Database,
+      remote: REMOTE_NETWORKS,
+      log: EVENT_LOG,
+    }),
     { provide: Outbox, inject: [Database], useFactory: (db: Database) => new Outbox(db.schema) },
     fromParts(MessageQueue, {
       outbox: Outbox,
@@ -243,7 +253,7 @@ function createWorker(
       queue: MessageQueue,
     }),
   ],
-  exports: [AdapterRegistry, AdminService, GhostService],
+  exports: [AdapterRegistry, AdapterRunner, AdminService, GhostService],
 })
 export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
@@ -251,8 +261,9 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     private readonly parties: Parties,
     private readonly records: LinkedRecords,
     private readonly destination: GatewayDestination,
-    private readonly adapters: AdapterRegistry,
+    private readonly runner: AdapterRunner,
     private readonly port: GatewayPortService,
+    private readonly roles: Roles,
     private readonly worker: OutboxWorker,
     private readonly maintenance: Maintenance,
     private readonly admin: AdminService,
@@ -266,11 +277,8 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     this.names.addSource(this.records);
     this.parties.addDestination(this.destination);
     this.probes.add({ name: 'database', check: async () => ({ up: (await this.db.query('SELECT 1')).length === 1 }) });
-    for (const adapter of this.adapters.all()) {
-      const check = () => adapter.health().then(({ status, detail }) => ({ up: status !== 'down', detail }));
-      this.probes.add({ name: adapter.network, check });
-      this.shutdown.addDoor(adapter.network, () => adapter.stop());
-    }
+    for (const probe of this.runner.probes()) this.probes.add(probe);
+    this.shutdown.addDoor('networks', () => this.runner.stop());
     this.shutdown.addDoor('queue', () => this.worker.stop());
     this.metrics.observe(
       'queue_waiting',
@@ -286,9 +294,11 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.worker.start();
-    this.maintenance.start();
-    for (const adapter of this.adapters.all()) await adapter.start(this.port);
+    if (this.roles.has('worker')) {
+      await this.worker.start();
+      this.maintenance.start();
+    }
+    await this.runner.start(this.port);
   }
 
   beforeApplicationShutdown(): void {

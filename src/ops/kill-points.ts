@@ -32,7 +32,15 @@ export const KILL_POINTS = [
   'notice.sent',
 ] as const;
 
-export type KillPoint = (typeof KILL_POINTS)[number];
+/** Only where a network's adapter runs in another process (docs/machines.md). */
+export const REMOTE_KILL_POINTS = [
+  /** The network has taken it; the host has not written that down. */
+  'remote.sent',
+  /** It has, and has not answered the worker. */
+  'remote.marked',
+] as const;
+
+export type KillPoint = (typeof KILL_POINTS | typeof REMOTE_KILL_POINTS)[number];
 
 /** Where the tests' hook is: a function of the point's name. */
 export const KILL_HOOK = Symbol.for('dm3-gateway kill point');

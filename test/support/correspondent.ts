@@ -52,7 +52,7 @@ export interface Letter {
 /** Somebody with a dm3 client: real HTTP, real cryptography, and the freedom to do it wrong. */
 export class Correspondent {
   constructor(
-    private readonly gateway: TestGateway,
+    private readonly gateway: Pick<TestGateway, 'crypto' | 'running' | 'deliveryServiceUrl'>,
     readonly person: Person,
   ) {}
 

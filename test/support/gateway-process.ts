@@ -1,10 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { EmailConfig } from '../../src/adapters/email/config.js';
+import type { SettingsInput } from '../../src/config/settings.js';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
 import { eventually } from './eventually.js';
 import { ask } from './http-answer.js';
-import { startOperator, type Program } from './program.js';
+import { startOperator, type Ending, type Program } from './program.js';
 import type { TestGateway } from './test-gateway.js';
+
+export interface GatewayProcessOptions {
+  /** Of `start --role`; all by default. */
+  readonly roles?: readonly string[];
+  /** What is set otherwise than at the gateway in this process. */
+  readonly settings?: Partial<SettingsInput>;
+  /** Its email section; without one it serves dm3 only. */
+  readonly email?: EmailConfig;
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /** `dm3-gateway start` in a process of its own, over the database and the ENS of a gateway in this one. */
 export class GatewayProcess {
@@ -13,19 +25,22 @@ export class GatewayProcess {
     readonly url: string,
   ) {}
 
-  /** Ready. @param home where its configuration goes @param more settings; without an email section, dm3 only */
-  static async start(world: TestGateway, home: string, more: Record<string, unknown> = {}): Promise<GatewayProcess> {
+  /** Ready. @param home where its configuration goes */
+  static async start(world: TestGateway, home: string, options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
+    const { roles = [], settings: others, email, env } = options;
     const port = await freePort();
     const settings = {
       ...world.settings,
       http: { ...world.settings.http, port },
       admin: { port: await freePort() },
       logLevel: 'warn',
-      ...more,
+      ...others,
+      email,
     };
-    const file = path.join(home, 'gateway.yaml');
+    const file = path.join(home, `gateway-${port}.yaml`);
     writeFileSync(file, JSON.stringify(settings)); // which is YAML, too
-    const program = startOperator(['start', '--config', file], { env: secretsOf(world) });
+    const args = ['start', '--config', file, ...roles.flatMap((role) => ['--role', role])];
+    const program = startOperator(args, { env: { ...secretsOf(world), ...env } });
     const gateway = new GatewayProcess(program, `http://${LOOPBACK}:${port}`);
     try {
       await eventually('the other gateway', () => gateway.#isReady());
@@ -34,6 +49,18 @@ export class GatewayProcess {
       await gateway.kill();
       throw error;
     }
+  }
+
+  /** Asked to end, it does what has to be done first. */
+  async stop(): Promise<Ending> {
+    return this.program.kill('SIGTERM');
+  }
+
+  /** How often an event was logged there, by its metrics. */
+  async count(event: string): Promise<number> {
+    const { text } = await ask(`${this.url}/metrics`);
+    const lines = text.split('\n').filter((line) => line.includes(`event="${event}"`));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
   /** No handler runs. */
@@ -51,7 +78,8 @@ export class GatewayProcess {
   }
 }
 
-function secretsOf(world: TestGateway): Record<string, string> {
+/** As an operator gives them to a process. */
+export function secretsOf(world: TestGateway): Record<string, string> {
   const { rootSecret, storageKeys } = world.running.runtime.secrets;
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
   return {

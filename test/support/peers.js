@@ -19,6 +19,7 @@ export const PEERS = {
     name: 'postgresql-15',
     folders: ['/usr/lib/postgresql/15/bin'],
   }),
+  'rabbitmq-server': peer('rabbitmq-server', 'rabbitmq-server'),
 };
 
 /** Part of the name of every test that needs the peer: scripts/test.mjs tells by it what was not run. */

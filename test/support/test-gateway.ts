@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { DestinationStream } from 'pino';
-import { emailConfigSchema, type EmailConfigInput } from '../../src/adapters/email/config.js';
+import { emailConfigSchema, type EmailConfig, type EmailConfigInput } from '../../src/adapters/email/config.js';
 import type { DnsResolver } from '../../src/adapters/email/dns.js';
 import type { Networks } from '../../src/app.module.js';
 import type { EnsName } from '../../src/common/ids.js';
@@ -36,6 +36,8 @@ export interface TestGatewayOptions {
   readonly settings?: Partial<SettingsInput>;
   /** Another PostgreSQL than the run's. */
   readonly postgres?: PostgresConnection;
+  /** What it does, also for networks that only tests know; everything by default. */
+  readonly roles?: readonly string[];
   /** How the gateway itself reaches the run's chain, for suites that cut it off. */
   readonly rpcUrl?: string;
   /** How names are looked up. */
@@ -70,6 +72,7 @@ export class TestGateway {
     readonly bob: Person,
     readonly smtpPort: number,
     readonly mailbox: CapturedMail,
+    readonly email: EmailConfig,
     private readonly schema: TestSchema,
     private readonly home: string,
   ) {}
@@ -122,10 +125,25 @@ export class TestGateway {
     });
     const logger = createLogger(options.log ?? { level: 'silent' });
     const networks = { email: { config: email, dns: options.dns ?? noDns }, others: options.adapters ?? [] };
-    const running = await startGateway(await createRuntime(coreSchema.parse(settings), secrets, networks, logger));
+    const parsed = coreSchema.parse(settings);
+    const withRoles = { ...parsed, roles: [...(options.roles ?? parsed.roles)] };
+    const running = await startGateway(await createRuntime(withRoles, secrets, networks, logger));
     const accounts = running.app.get(AccountService);
     for (const { name, profile } of [alice, bob]) await accounts.submitProfile(name, profile);
-    return new TestGateway(running, settings, world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home);
+    return new TestGateway(
+      running,
+      settings,
+      world,
+      deployer,
+      crypto,
+      alice,
+      bob,
+      smtpPort,
+      mailbox,
+      email,
+      schema,
+      home,
+    );
   }
 
   get url(): string {
@@ -164,8 +182,21 @@ export class TestGateway {
     const { secrets, networks, logger } = this.running.runtime;
     const settings = { ...this.settings, database };
     const running = await startGateway(await createRuntime(coreSchema.parse(settings), secrets, networks, logger));
-    const { world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home } = this;
-    return new TestGateway(running, settings, world, deployer, crypto, alice, bob, smtpPort, mailbox, schema, home);
+    const { world, deployer, crypto, alice, bob, smtpPort, mailbox, email, schema, home } = this;
+    const people = [alice, bob] as const;
+    return new TestGateway(
+      running,
+      settings,
+      world,
+      deployer,
+      crypto,
+      ...people,
+      smtpPort,
+      mailbox,
+      email,
+      schema,
+      home,
+    );
   }
 
   async stop(): Promise<void> {

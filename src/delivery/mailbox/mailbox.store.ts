@@ -183,6 +183,13 @@ export class MailboxStore {
     return rows.map(({ receiver, ...row }) => ({ ...row, receiver: addressFromBytes(receiver) }));
   }
 
+  /** Whose these messages are, as far as they are still there; each once. */
+  async receivers(db: Queryable, ids: readonly string[]): Promise<EthAddress[]> {
+    const sql = 'SELECT DISTINCT receiver FROM mailbox WHERE id = ANY($1::uuid[])';
+    const rows = await db.query<{ receiver: Buffer }>(sql, [ids], 'mailbox-receivers');
+    return rows.map(({ receiver }) => addressFromBytes(receiver));
+  }
+
   /** How much waits for an account. */
   async weigh(db: Queryable, receiver: EthAddress): Promise<{ messages: number; bytes: number }> {
     const sql = `SELECT count(*)::float8 AS messages, coalesce(sum(size), 0)::float8 AS bytes

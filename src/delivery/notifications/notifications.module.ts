@@ -1,13 +1,18 @@
 import { Global, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { fromParts } from '../../config/from-parts.js';
+import { Roles } from '../../config/roles.js';
 import type { Secrets } from '../../config/secrets.js';
 import type { Settings } from '../../config/settings.js';
 import { CLOCK, EVENT_LOG, SECRETS, SETTINGS } from '../../config/tokens.js';
 import { Database } from '../../storage/database.js';
 import { Sealer } from '../../storage/sealer.js';
+import { MailboxStore } from '../mailbox/mailbox.store.js';
+import { ArrivalChannel } from '../socket/arrival-channel.js';
+import { ArrivalsModule } from '../socket/arrivals.module.js';
 import { SubmissionService } from '../submission/submission.service.js';
 import { TrafficModule } from '../traffic/traffic.module.js';
 import { Traffic } from '../traffic/traffic.js';
+import { ArrivalsElsewhere } from './arrivals-elsewhere.js';
 import { OfferedChannels } from './channel.js';
 import { NotificationChannelStore } from './channel.store.js';
 import { MailChannel } from './mail-channel.js';
@@ -37,7 +42,7 @@ function offeredChannels(
 
 @Global()
 @Module({
-  imports: [TrafficModule],
+  imports: [TrafficModule, ArrivalsModule],
   controllers: [NotificationsController],
   providers: [
     { provide: OfferedChannels, inject: [SETTINGS, SECRETS, NOTIFICATION_MAILER], useFactory: offeredChannels },
@@ -64,6 +69,13 @@ function offeredChannels(
       pace: [SETTINGS, ({ notifications }: Settings) => notifications],
       log: EVENT_LOG,
     }),
+    fromParts(ArrivalsElsewhere, {
+      db: Database,
+      mailbox: MailboxStore,
+      channel: ArrivalChannel,
+      notifier: Notifier,
+      log: EVENT_LOG,
+    }),
   ],
   exports: [OfferedChannels, OneTimeCodes],
 })
@@ -71,14 +83,20 @@ export class NotificationsModule implements OnApplicationBootstrap, BeforeApplic
   constructor(
     private readonly submissions: SubmissionService,
     private readonly notifier: Notifier,
+    private readonly elsewhere: ArrivalsElsewhere,
+    private readonly roles: Roles,
   ) {}
 
+  /** Workers tell. One that takes no submissions hears of those that others took. */
   onApplicationBootstrap(): void {
+    if (!this.roles.has('worker')) return;
     this.submissions.onDeposit(({ receiver }) => this.notifier.arrived(receiver));
     this.notifier.start();
+    if (!this.roles.has('api')) this.elsewhere.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    await this.elsewhere.stop();
     await this.notifier.stop();
   }
 }

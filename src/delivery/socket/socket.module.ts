@@ -8,19 +8,19 @@ import { NameService } from '../../naming/name-service.js';
 import { Metrics } from '../../ops/metrics.js';
 import { Shutdown } from '../../ops/shutdown.js';
 import { Database } from '../../storage/database.js';
-import { Sealer } from '../../storage/sealer.js';
 import { LoginService } from '../access/login.service.js';
 import { MailboxStore } from '../mailbox/mailbox.store.js';
 import { Permissions } from '../permissions/permissions.js';
 import { Presence } from '../presence/presence.js';
 import { SubmissionService } from '../submission/submission.service.js';
 import { ArrivalChannel } from './arrival-channel.js';
+import { ArrivalsModule } from './arrivals.module.js';
 import { MailboxPush } from './mailbox-push.js';
 import { SocketServer } from './socket-server.js';
 
 @Module({
+  imports: [ArrivalsModule],
   providers: [
-    fromParts(ArrivalChannel, { db: Database, sealer: Sealer, log: EVENT_LOG }),
     fromParts(MailboxPush, {
       db: Database,
       mailbox: MailboxStore,
@@ -45,8 +45,6 @@ import { SocketServer } from './socket-server.js';
 })
 export class SocketModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
-    private readonly submissions: SubmissionService,
-    private readonly channel: ArrivalChannel,
     private readonly push: MailboxPush,
     private readonly permissions: Permissions,
     private readonly presence: Presence,
@@ -56,7 +54,6 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.submissions.onDeposit((deposit) => this.channel.announce(deposit));
     this.metrics.observe('sockets_connected', "Sockets of accounts' clients.", async () => this.push.connected);
     this.permissions.onChange((account) => this.presence.permissionsChanged(account));
     this.push.start();
@@ -68,6 +65,5 @@ export class SocketModule implements OnApplicationBootstrap, BeforeApplicationSh
   /** Behind the doors, which are closed by now. */
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.all([this.push.stop(), this.presence.stop()]);
-    await this.channel.flushed();
   }
 }

@@ -153,6 +153,13 @@ export interface AdapterHealth {
 /** A running connection to one foreign network. Everything beyond this core is an optional interface. */
 export interface Adapter {
   readonly network: NetworkId;
+  /**
+   * Set for a network whose connection belongs to one process at a time, which alone can send: the core then starts it in
+   * one, and never calls `render`, `send` or their like of one that is not started. A second process with its role
+   * refuses to start where what the connection needs lies on one machine, or stands by to take over. Not set: it may run
+   * in any number of processes, and sends also where it is not started.
+   */
+  readonly exclusive?: 'refuse' | 'stand-by';
   /** True if the address is this network's. */
   owns(address: ForeignAddress): boolean;
   /** For people: `alice@example.com`. */

@@ -13,6 +13,7 @@ import { LinkedProfiles1790000900000 } from './1790000900000-linked-profiles.js'
 import { QueueCare1790001000000 } from './1790001000000-queue-care.js';
 import { Attachments1790001100000 } from './1790001100000-attachments.js';
 import { Upkeep1790001200000 } from './1790001200000-upkeep.js';
+import { RemoteSends1790001300000 } from './1790001300000-remote-sends.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   QueueCare1790001000000,
   Attachments1790001100000,
   Upkeep1790001200000,
+  RemoteSends1790001300000,
 ];
