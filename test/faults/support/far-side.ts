@@ -10,6 +10,7 @@ export class FarSide implements ForeignSide {
   readonly where = 'the fake network';
   readonly neverRepeats = false;
   readonly network = 'fake';
+  readonly peer = 'fake';
   /** Answers nobody but with 503. */
   isTroubled = false;
   readonly #parcels: { readonly parcel: FakeParcel; readonly body: string }[] = [];

@@ -26,7 +26,7 @@ import { queueState, settledMails, waiting } from './leftovers.js';
 import type { Arrivals, Letter } from './letters.js';
 import { MailSide, ZONE } from './mail-side.js';
 import { firstFails } from './patience.js';
-import { chainPeer, fakePeer, mailPeer, postgresPeer, servicePeer, type Peer } from './peers.js';
+import { chainPeer, fakePeer, mailPeer, postgresPeer, servicePeer, type Peer, type PeerName } from './peers.js';
 import { here, ServiceProcess } from './service-process.js';
 import { settingsOf } from './settings.js';
 import { Traffic } from './traffic.js';
@@ -37,7 +37,7 @@ interface Parts {
   readonly home: string;
   readonly schema: TestSchema;
   readonly db: Database;
-  readonly peers: Readonly<Record<string, Peer>>;
+  readonly peers: Readonly<Record<PeerName, Peer>>;
   readonly configFile: string;
   readonly env: Readonly<Record<string, string>>;
   readonly url: string;
@@ -100,7 +100,7 @@ export class FaultWorld {
 
   async start(): Promise<ServiceProcess> {
     const { configFile, env, url, home, fakeDoor } = this.parts;
-    const { link } = this.parts.peers['fake']!;
+    const { link } = this.parts.peers.fake;
     const shipped = [`${PROJECT}dist/cli/main.js`, 'start', '--config', configFile];
     const own = ['--import', here('typescript.mjs'), here('start-with-networks.ts')];
     const withFake = [...own, configFile, `http://${LOOPBACK}:${link.port}`, String(fakeDoor)];
@@ -109,12 +109,17 @@ export class FaultWorld {
     return this.#service;
   }
 
+  /** What a scenario left dead does not spoil the next one. */
+  async revive(): Promise<void> {
+    if (!this.service.isAlive) await this.start();
+  }
+
   /** After a death, before anything starts again: what the mail server took and we did not write down may come twice. */
   async countMailsInFlight(): Promise<void> {
-    const { mail, db } = this.parts;
-    await eventually('the mail server to be left alone', async () => mail.server.connections === 0);
-    const taken = new Set((await mail.all()).map(({ key }) => key)).size;
-    this.mailsInFlight += taken - (await settledMails(db));
+    const { server } = this.parts.mail;
+    await eventually('the mail server to be left alone', async () => server.connections === 0);
+    const { taken, settled } = await this.mails();
+    this.mailsInFlight += taken - settled;
   }
 
   /** Until nothing waits any more. */
@@ -125,11 +130,28 @@ export class FaultWorld {
     });
   }
 
+  /** Texts of all letters that arrived so far. */
+  async arrived(): Promise<Set<string>> {
+    const places = await Promise.all(this.#places().map((place) => place.all()));
+    return new Set(places.flat().map(({ text }) => text));
+  }
+
+  /** How many mails the mail server took, and of how many we know that we wrote it down. */
+  async mails(): Promise<{ taken: number; settled: number }> {
+    const { mail, db } = this.parts;
+    return { taken: new Set((await mail.all()).map(({ key }) => key)).size, settled: await settledMails(db) };
+  }
+
   /** What is wrong with all that happened so far. Call it when all is settled. */
   async violations(): Promise<string[]> {
-    const { db, mail, fake, accounts, elsewhere } = this.parts;
-    const places: Arrivals[] = [mail, fake, elsewhere, ...Object.values(accounts)];
-    return violations({ db, places, letters: this.accepted, mailsInFlight: this.mailsInFlight });
+    const { db } = this.parts;
+    const { accepted: letters, mailsInFlight } = this;
+    return violations({ db, places: this.#places(), letters, mailsInFlight });
+  }
+
+  #places(): Arrivals[] {
+    const { mail, fake, accounts, elsewhere } = this.parts;
+    return [mail, fake, elsewhere, ...Object.values(accounts)];
   }
 
   async close(): Promise<void> {
@@ -149,8 +171,18 @@ async function furnish({ postgres }: { postgres?: PostgresConnection }): Promise
   const secrets = { rootSecret: randomBytes(32), storageKey: randomBytes(32) };
   const url = `http://${LOOPBACK}:${ports.http}`;
   const people = newPeople(crypto);
-  const { world, dora, rex, servicePeer: service, deployer } = await settleWorld(crypto, people, secrets.rootSecret, url);
-  const [mail, fake, chain] = [await MailSide.start(ports.smtp), await FarSide.start(ports.fakeDoor), await chainPeer()];
+  const {
+    world,
+    dora,
+    rex,
+    servicePeer: service,
+    deployer,
+  } = await settleWorld(crypto, people, secrets.rootSecret, url);
+  const [mail, fake, chain] = [
+    await MailSide.start(ports.smtp),
+    await FarSide.start(ports.fakeDoor),
+    await chainPeer(),
+  ];
   const peers = {
     postgres: await postgresPeer(schema.options),
     chain,
@@ -167,7 +199,11 @@ async function furnish({ postgres }: { postgres?: PostgresConnection }): Promise
   };
   const stops = [
     ...Object.values(accounts).map((account) => () => account.close()),
-    ...Object.values(peers).map(({ link }) => () => link.close()),
+    ...Object.values(peers).map(
+      ({ link }) =>
+        () =>
+          link.close(),
+    ),
     ...[mail, fake, dora, rex, chain.node].map((peer) => () => peer.stop()),
     () => deployer.close(),
     () => db.close(),
@@ -177,6 +213,7 @@ async function furnish({ postgres }: { postgres?: PostgresConnection }): Promise
   const env = {
     DM3_GATEWAY_ROOT_SECRET: secrets.rootSecret.toString('hex'),
     DM3_GATEWAY_STORAGE_KEYS: `1:${secrets.storageKey.toString('hex')}`,
+    NODE_COMPILE_CACHE: path.join(home, 'compile-cache'),
   };
   const elsewhere = new ElsewhereSide(crypto, people.dora, dora);
   const { fakeDoor } = ports;

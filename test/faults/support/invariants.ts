@@ -89,7 +89,10 @@ function repeats(places: readonly Place[], mailsInFlight: number): string[] {
     }
     const allowed = allowedRepeats(where, neverRepeats, mailsInFlight);
     if (repeated.length <= allowed) return found;
-    return [...found, `${repeated.length} repeats over ${where}, of which ${allowed} are allowed: ${repeated.join(', ')}`];
+    return [
+      ...found,
+      `${repeated.length} repeats over ${where}, of which ${allowed} are allowed: ${repeated.join(', ')}`,
+    ];
   });
 }
 

@@ -40,6 +40,7 @@ export function describeKillPoints(network: 'email' | 'fake'): void {
     it.each(CASES)('at %s, %s: nothing is lost, doubled or left behind', async (point, direction) => {
       await reported(`${network} ${direction} killed at ${point}`, seed, async () => {
         const nth = between(1, PER_PAIR);
+        await world.revive();
         const letters = await world.traffic[network].write([direction], PER_PAIR);
         await world.service.armKill({ point, nth });
         const handedIn = world.traffic[network].handIn(letters);

@@ -80,6 +80,11 @@ export async function waiting(db: Queryable): Promise<number> {
   return (await count(db, sql))[0]!;
 }
 
+/** Whether anything was tried more often than it takes where every peer is well. */
+export async function isTriedAgain(db: Queryable): Promise<boolean> {
+  return (await count(db, 'SELECT count(*)::int AS count FROM outbox_item WHERE attempts > 1'))[0]! > 0;
+}
+
 /** Mails whose end is written down: what else the mail server took, it took on the way to our commit. */
 export async function settledMails(db: Queryable): Promise<number> {
   const sql = `SELECT count(*)::int AS count FROM message

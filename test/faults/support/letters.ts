@@ -5,6 +5,8 @@ export interface Letter {
   /** Network, author and receiver. Among its letters order is kept. */
   readonly pair: string;
   readonly direction: Direction;
+  /** The peers, beside those that everything needs, without which its end cannot be reached. */
+  readonly needs: readonly string[];
   /** Its receiver exists and takes it. */
   readonly arrives: boolean;
   /** By which a notice refers to it: a message hash in dm3, the network's own id elsewhere. */
@@ -38,6 +40,8 @@ export interface Arrivals {
 /** A network outside dm3, in the eyes of the people there. */
 export interface ForeignSide extends Arrivals {
   readonly network: string;
+  /** The peer by which the service reaches it. */
+  readonly peer: string;
   /** ENS name of somebody there. */
   aliasOf(person: string): string;
   /** @returns a letter that is ready to be handed in, and again */

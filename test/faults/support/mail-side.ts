@@ -14,6 +14,7 @@ export class MailSide implements ForeignSide {
   readonly where = 'mail';
   readonly neverRepeats = false;
   readonly network = 'email';
+  readonly peer = 'mail';
   readonly #read = new Map<TakenMail, Arrival>();
 
   private constructor(
@@ -28,7 +29,7 @@ export class MailSide implements ForeignSide {
     server.knows = (address) => !address.startsWith('nobody@');
     const isFirstToFail = firstFails();
     server.onAttempt = () => {
-      if (server.mood === 'holds') return;
+      if (server.mood === 'shuts') return;
       server.mood = isFirstToFail(server.attempts.at(-1)!.raw) ? 'defers' : 'takes';
     };
     return new MailSide(server, doorPort);

@@ -7,7 +7,7 @@ import type { MailSide } from './mail-side.js';
 
 /** Something that the service depends on, and the way to it. */
 export interface Peer {
-  readonly name: string;
+  readonly name: PeerName;
   readonly link: FaultLink;
   /** Has it answer with 5xx, or stop doing so; not given where no such answer exists. */
   readonly trouble?: (isTroubled: boolean) => void;
@@ -16,9 +16,20 @@ export interface Peer {
 export const FAULTS = ['refuse', 'stall', 'cut', 'slow', '5xx'] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/** All peers: a new one is a line here and one in `fault-world.ts`. PostgreSQL has nothing like an answer of 5xx. */
+export const PEERS = [
+  { name: 'postgres', answers5xx: false },
+  { name: 'chain', answers5xx: true },
+  { name: 'mail', answers5xx: true },
+  { name: 'service', answers5xx: true },
+  { name: 'fake', answers5xx: true },
+] as const;
+
+export type PeerName = (typeof PEERS)[number]['name'];
+
 /** Which of them a peer can have. */
-export function faultsOf(peer: Pick<Peer, 'trouble'>): Fault[] {
-  return FAULTS.filter((fault) => fault !== '5xx' || peer.trouble !== undefined);
+export function faultsOf({ answers5xx }: { answers5xx: boolean }): Fault[] {
+  return FAULTS.filter((fault) => fault !== '5xx' || answers5xx);
 }
 
 const SLOW_MS = 40;

@@ -2,6 +2,7 @@
 // Nothing of it is part of the product; the service knows only that there may be a hook at its kill points.
 import fs from 'node:fs';
 import { Resolver } from 'node:dns/promises';
+import { flushCompileCache } from 'node:module';
 
 /** `hitFile`: where a kill is announced, before it happens. `zone`: the world's DNS. */
 const plan = JSON.parse(process.env.FAULT_PLAN);
@@ -30,7 +31,10 @@ let shiftMs = 0;
 Date.now = () => trueNow() + shiftMs;
 
 const answers = {
-  arm: (next) => void (kill = next),
+  arm: (next) => {
+    kill = next;
+    flushCompileCache(); // whoever is killed writes it no more
+  },
   reached: () => Object.fromEntries(reached),
   shift: (milliseconds) => void (shiftMs = milliseconds),
   memory: () => {

@@ -41,7 +41,10 @@ export class ServiceProcess {
     rmSync(hitFile, { force: true });
     const plan = JSON.stringify({ hitFile, zone });
     const node = ['--expose-gc', '--no-warnings', '--import', here('preload.mjs')];
-    const started = new Program(process.execPath, [...node, ...program], { env: { ...env, FAULT_PLAN: plan }, ipc: true });
+    const started = new Program(process.execPath, [...node, ...program], {
+      env: { ...env, FAULT_PLAN: plan },
+      ipc: true,
+    });
     const service = new ServiceProcess(started, options);
     try {
       await eventually('the service', () => service.#answers(), PATIENCE_MS);

@@ -18,7 +18,7 @@ export function settingsOf(setting: {
   const { database, peers, ports, world } = setting;
   const at = ({ link }: Peer) => ({ host: LOOPBACK, port: link.port });
   return {
-    database: { ...database, ...at(peers.postgres), connectSeconds: 2, statementSeconds: 3 },
+    database: { ...database, ...at(peers.postgres), connectSeconds: 5, statementSeconds: 3 },
     http: { port: ports.http, publicUrl: `http://${LOOPBACK}:${ports.http}` },
     admin: { port: ports.admin },
     ens: {

@@ -17,6 +17,8 @@ const PAIRS: Readonly<Record<Direction, readonly (readonly [author: string, rece
     ['bob', 'nobody'],
   ],
 };
+/** Through whose service letters reach them. The notice that nothing reaches `rex` takes the way back. */
+const ELSEWHERE = new Set(['dora']);
 const UNREACHABLE = new Set(['nobody', 'rex']);
 const PATIENCE_MS = 120_000;
 
@@ -26,6 +28,8 @@ export const DIRECTIONS = Object.keys(PAIRS) as Direction[];
 export class Traffic {
   /** In the order in which they were accepted. */
   readonly accepted: Letter[] = [];
+  /** How often something that was handed in was not taken. */
+  refusals = 0;
   #numbers = new Map<string, number>();
   #isOver = false;
 
@@ -68,6 +72,7 @@ export class Traffic {
         () => true,
         (error: unknown) => {
           last = error;
+          this.refusals += 1;
           return false;
         },
       );
@@ -87,6 +92,12 @@ export class Traffic {
       direction === 'to-dm3'
         ? this.side.write(author, receiver, text)
         : await this.accounts[author]!.write(this.side.aliasOf(receiver), text);
-    return { ...written, text, pair, direction, arrives: !UNREACHABLE.has(receiver) };
+    const arrives = !UNREACHABLE.has(receiver);
+    return { ...written, text, pair, direction, arrives, needs: this.#needsOf(direction, receiver) };
+  }
+
+  #needsOf(direction: Direction, receiver: string): string[] {
+    if (direction === 'from-dm3' || UNREACHABLE.has(receiver)) return [this.side.peer];
+    return ELSEWHERE.has(receiver) ? ['service'] : [];
   }
 }
