@@ -5,8 +5,7 @@ import { FaultWorld } from './support/fault-world.js';
 import { isTriedAgain } from './support/leftovers.js';
 import type { Letter } from './support/letters.js';
 import { disturb, faultsOf, mend, PEERS, type Fault, type Peer } from './support/peers.js';
-import { reported } from './support/progress.js';
-import { DIRECTIONS } from './support/traffic.js';
+import { reported, SCENARIO_MS } from './support/progress.js';
 
 const CASES = PEERS.flatMap((peer) => faultsOf(peer).map((fault): [string, Fault] => [peer.name, fault]));
 /** Everything goes by them: while one is away, nothing can be taken. */
@@ -25,41 +24,37 @@ describe('a peer that fails while messages are under way in all directions', () 
   let heapAtStart: number;
   beforeAll(async () => {
     world = await FaultWorld.open({ fake: true });
-    await handIn(await write(1));
+    await world.handIn(await world.write(1));
     await world.settled();
     heapAtStart = (await world.service.memory()).heapUsed;
-  });
+  }, SCENARIO_MS);
   afterAll(() => world?.close());
 
-  const write = async (perPair: number): Promise<Letter[]> =>
-    (await Promise.all(Object.values(world.traffic).map((each) => each.write(DIRECTIONS, perPair)))).flat();
-  const handIn = (letters: readonly Letter[]): Promise<unknown> => {
-    const ofNetwork = (network: string) => letters.filter(({ pair }) => pair.startsWith(network));
-    const { email, fake } = world.traffic;
-    return Promise.all([email.handIn(ofNetwork('email')), fake.handIn(ofNetwork('fake'))]);
-  };
-  const refusals = () => Object.values(world.traffic).reduce((sum, each) => sum + each.refusals, 0);
   const complaints = () => world.service.log.filter(({ event = '' }) => COMPLAINTS.has(event)).length;
 
-  it.each(CASES)('%s, %s: others go on, and all arrives when it is mended', async (name, fault) => {
-    await reported(`${name}, ${fault}`, seed, async () => {
-      const peer = world.peers.find((each) => each.name === name)!;
-      const [letters, refused] = [await write(1), refusals()];
-      const before = await world.mails();
-      const isFelt = sensor(peer, fault);
-      await disturb(peer, fault, between(1, 400));
-      const handedIn = handIn(letters);
-      await eventually('the fault to be felt', isFelt);
-      if (!NEEDED_BY_ALL.includes(name)) await bystandersArrive(peer, letters);
-      const mayRepeat = BREAKS_OFF.includes(fault) && ['mail', 'postgres'].includes(name);
-      if (mayRepeat) world.mailsInFlight += (await world.mails()).taken - before.settled;
-      await mend(peer);
-      await handedIn;
-      await world.settled();
-      expect(await world.violations()).toEqual([]);
-      return { letters: letters.length, refused: refusals() - refused };
-    });
-  });
+  it.each(CASES)(
+    '%s, %s: others go on, and all arrives when it is mended',
+    async (name, fault) => {
+      await reported(`${name}, ${fault}`, seed, async () => {
+        const peer = world.peers.find((each) => each.name === name)!;
+        const [letters, refused] = [await world.write(1), world.refusals];
+        const before = await world.mails();
+        const isFelt = sensor(peer, fault);
+        await disturb(peer, fault, between(1, 400));
+        const handedIn = world.handIn(letters);
+        await eventually('the fault to be felt', isFelt);
+        if (!NEEDED_BY_ALL.includes(name)) await bystandersArrive(peer, letters);
+        const mayRepeat = BREAKS_OFF.includes(fault) && ['mail', 'postgres'].includes(name);
+        if (mayRepeat) world.mailsInFlight += (await world.mails()).taken - before.settled;
+        await mend(peer);
+        await handedIn;
+        await world.settled();
+        expect(await world.violations()).toEqual([]);
+        return { letters: letters.length, refused: world.refusals - refused };
+      });
+    },
+    SCENARIO_MS,
+  );
 
   it('the process is the same as before, and so is its memory', async () => {
     expect(world.service.isAlive).toBe(true);
@@ -69,13 +64,13 @@ describe('a peer that fails while messages are under way in all directions', () 
 
   /** Tells whether somebody has met the fault since it was made. */
   function sensor(peer: Peer, fault: Fault): () => Promise<boolean> {
-    const [pieces, refused, complained] = [peer.link.disturbed, refusals(), complaints()];
+    const [pieces, refused, complained] = [peer.link.disturbed, world.refusals, complaints()];
     if (fault === 'slow') return async () => peer.link.disturbed > pieces + SOME_PIECES;
     return async () => {
       const isHeldUp = peer.link.disturbed > pieces;
       if (fault === 'cut') return isHeldUp;
       if (fault === 'stall' && IS_PATIENTLY_WAITED_FOR.includes(peer.name)) return isHeldUp;
-      if (NEEDED_BY_ALL.includes(peer.name)) return refusals() > refused || complaints() > complained;
+      if (NEEDED_BY_ALL.includes(peer.name)) return world.refusals > refused || complaints() > complained;
       return isTriedAgain(world.db);
     };
   }

@@ -44,4 +44,5 @@ const answers = {
 };
 
 process.on('message', ({ id, question, value }) => process.send({ id, answer: answers[question](value) ?? null }));
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL')); // whoever ran the test is gone
 process.channel.unref(); // it must not keep alive what wants to end

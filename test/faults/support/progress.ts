@@ -2,6 +2,9 @@ import { writeSync } from 'node:fs';
 
 const STDERR = 2;
 
+/** For liveness only: longer than all that a scenario waits for. */
+export const SCENARIO_MS = 300_000;
+
 /** One line a scenario, for whoever watches: Jest's own report comes at the end. */
 export async function reported<T extends Facts>(name: string, seed: number, run: () => Promise<T>): Promise<T> {
   const began = Date.now();
