@@ -13,8 +13,8 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        AND NOT EXISTS (SELECT FROM outbox_item i WHERE i.ref = m.id)`,
   ],
   [
-    'a head without items is due or leased',
-    `SELECT id::text FROM outbox_head h WHERE (next_at IS NOT NULL OR lease_until IS NOT NULL)
+    'a head without items is due, leased or parked',
+    `SELECT id::text FROM outbox_head h WHERE (next_at IS NOT NULL OR lease_until IS NOT NULL OR parked)
        AND NOT EXISTS (SELECT FROM outbox_item i WHERE i.head_id = h.id)`,
   ],
   [
@@ -42,6 +42,15 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
     'a message that left has no entry in the message map',
     `SELECT id FROM message m WHERE state = 'delivered' AND code IS NULL AND conversation_id IS NOT NULL
        AND direction <> 'notice' AND NOT EXISTS (SELECT FROM message_map p WHERE p.conversation_id = m.conversation_id)`,
+  ],
+  [
+    'a failure is not told once in the history',
+    `SELECT id FROM message m WHERE (state = 'failed')::int <> (
+       SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'failed')`,
+  ],
+  [
+    'a destination from which everything came back is still held to be out of reach',
+    `SELECT encode(destination_key, 'hex') AS id FROM outbox_lane`,
   ],
   [
     'a conversation belongs to no message',
