@@ -84,8 +84,8 @@ async function count(db: Queryable, sql: string): Promise<number[]> {
 
 /** How much waits, for whoever waits until nothing does. */
 export async function waiting(db: Queryable): Promise<number> {
-  const sql = `SELECT (SELECT count(*) FROM outbox_item)::int
-    + (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen'))::int AS count`;
+  const sql = `SELECT greatest((SELECT count(*) FROM outbox_item),
+    (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen')))::int AS count`;
   return (await count(db, sql))[0]!;
 }
 

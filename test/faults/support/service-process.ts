@@ -72,7 +72,8 @@ export class ServiceProcess {
 
   /** Whatever it has logged so far. */
   get log(): LogLine[] {
-    const whole = this.program.stdout.slice(0, this.program.stdout.lastIndexOf('\n') + 1);
+    const { stderr } = this.program;
+    const whole = stderr.slice(0, stderr.lastIndexOf('\n') + 1);
     const lines = whole.split('\n').filter((line) => line.startsWith('{'));
     return lines.map((line) => JSON.parse(line) as LogLine);
   }
