@@ -44,6 +44,12 @@ const SILENCE_MS = 5_000;
 /** A peer that has vanished is noticed although nothing is asked of it. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 
+/**
+ * Listens to every connection for as long as it lives. Whoever uses it is told by his next statement that it is gone;
+ * but between two users nobody listens for a moment, and an error event that nobody hears ends the process.
+ */
+const unheard = (): void => {};
+
 /** Connections, transactions and migrations. TypeORM holds the pool; statements are SQL by their table's owner. */
 export class Database implements Transactor {
   readonly #source: DataSource;
@@ -106,6 +112,7 @@ export class Database implements Transactor {
       connectionTimeoutMillis: connectSeconds * 1_000,
       ...KEEP_ALIVE,
     });
+    client.on('error', unheard);
     await guarded(() => client.connect());
     return client;
   }
@@ -116,7 +123,6 @@ export class Database implements Transactor {
    */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
     const client = await this.dedicatedClient();
-    client.on('error', () => {}); // whoever asks next hears of it
     try {
       await this.#lock(client, `${this.schema}/${name}`);
       return await work();
@@ -175,6 +181,7 @@ export class Database implements Transactor {
       extra: {
         connectionTimeoutMillis: connectSeconds * 1_000,
         options: settings.map(([name, value]) => `-c ${name}=${value}`).join(' '),
+        onConnect: (client: Client) => void client.on('error', unheard),
         ...KEEP_ALIVE,
         ...extra,
       },
