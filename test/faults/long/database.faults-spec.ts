@@ -26,8 +26,9 @@ describe('a PostgreSQL that ends under load', () => {
     [
       'is killed',
       async () => {
+        const { complaints } = world.service;
         await postgres.kill();
-        await eventually('it to be missed', async () => world.refusals > 0);
+        await eventually('it to be missed', async () => world.service.complaints > complaints);
         await postgres.recover();
       },
     ],

@@ -13,22 +13,25 @@ const MEGABYTES = 160;
 const PER_PAIR = 4;
 const PATIENCE_MS = 60_000;
 
-const disk = SmallDisk.mount(MEGABYTES);
-const describeWithDisk = disk ? describe : describe.skip;
-if (!disk) writeSync(2, '  not run: a full disk under PostgreSQL: mounting a file system is not permitted here\n');
+const isPermitted = SmallDisk.isPermitted();
+const describeWithDisk = isPermitted ? describe : describe.skip;
+if (!isPermitted)
+  writeSync(2, '  not run: a full disk under PostgreSQL: mounting a file system is not permitted here\n');
 
 describeWithDisk('a disk without room under PostgreSQL [needs the right to mount]', () => {
   const { seed } = chance('disk');
+  let disk: SmallDisk;
   let postgres: OwnPostgres;
   let world: FaultWorld;
   beforeAll(async () => {
-    postgres = await OwnPostgres.start(disk!.folder);
+    disk = SmallDisk.mount(MEGABYTES);
+    postgres = await OwnPostgres.start(disk.folder);
     world = await FaultWorld.open({ fake: true, postgres: postgres.connection });
   }, SCENARIO_MS);
   afterAll(async () => {
     await world?.close();
     await postgres?.stop();
-    disk!.unmount();
+    disk?.unmount();
   });
 
   it(
@@ -37,11 +40,11 @@ describeWithDisk('a disk without room under PostgreSQL [needs the right to mount
       await reported('full disk', seed, async () => {
         const letters = await world.write(PER_PAIR);
         const before = await world.mails();
-        disk!.fill();
+        disk.fill();
         await exhaust();
         const handedIn = world.handIn(letters);
         await eventually('something to be refused', async () => world.refusals > 0, PATIENCE_MS);
-        disk!.empty();
+        disk.empty();
         await postgres.recover();
         await handedIn;
         await world.settled();

@@ -169,9 +169,19 @@ export class FaultWorld {
   async close(): Promise<void> {
     for (const traffic of Object.values(this.traffic)) traffic.end();
     for (const service of [this.#service, ...this.#others]) await service?.kill();
-    for (const stop of this.parts.stops) await stop();
+    const failures: unknown[] = [];
+    for (const stop of this.parts.stops) await attempt(stop, failures);
+    if (failures.length > 0) throw failures[0];
   }
 }
 
 /** The database may be what is broken just now. */
 const isAway = () => false;
+
+async function attempt(stop: () => unknown, failures: unknown[]): Promise<void> {
+  try {
+    await stop();
+  } catch (error) {
+    failures.push(error);
+  }
+}

@@ -17,14 +17,17 @@ export class OwnPostgres {
   private constructor(
     running: EmbeddedPostgres,
     private readonly home: string,
+    private readonly isHomeOurs: boolean,
   ) {
     this.#running = running;
   }
 
-  /** @param home an empty folder for it alone; a temporary one by default */
-  static async start(home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-pg-'))): Promise<OwnPostgres> {
+  /** @param given an empty folder for it alone; a temporary one by default */
+  static async start(given?: string): Promise<OwnPostgres> {
+    const home = given ?? mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-pg-'));
     chmodSync(home, 0o711); // as root, PostgreSQL's account passes through
-    return new OwnPostgres(await startPostgres({ dataDir: path.join(home, 'data'), log: quiet }), home);
+    const running = await startPostgres({ dataDir: path.join(home, 'data'), log: quiet });
+    return new OwnPostgres(running, home, given === undefined);
   }
 
   get connection(): PostgresConnection {
@@ -50,7 +53,7 @@ export class OwnPostgres {
   async stop(): Promise<void> {
     await this.#running.stop();
     removeData(path.join(this.home, 'data'));
-    rmSync(this.home, { recursive: true, force: true });
+    if (this.isHomeOurs) rmSync(this.home, { recursive: true, force: true });
   }
 
   #pid(): number {

@@ -8,6 +8,13 @@ import { eventually } from '../../support/eventually.js';
 export const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const PATIENCE_MS = 60_000;
 
+const COMPLAINTS = new Set([
+  'outbox.claim-failed',
+  'outbox.renew-failed',
+  'database.listen-failed',
+  'chain.endpoint-failed',
+]);
+
 export interface LogLine {
   readonly level: number;
   readonly event?: string;
@@ -76,6 +83,11 @@ export class ServiceProcess {
     const whole = stderr.slice(0, stderr.lastIndexOf('\n') + 1);
     const lines = whole.split('\n').filter((line) => line.startsWith('{'));
     return lines.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** How often it said that it misses the database or the chain. */
+  get complaints(): number {
+    return this.log.filter(({ event = '' }) => COMPLAINTS.has(event)).length;
   }
 
   /** Everything that it said, for a report. */

@@ -3,18 +3,28 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** A file system of its own that is soon full. Only who may mount can have one. */
+/** A file system of its own that is soon full. Only who may mount has one. */
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 
-  /** Null where mounting is not permitted. */
-  static mount(megabytes: number): SmallDisk | null {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-disk-'));
+  /** @throws where that is not permitted */
+  static mount(megabytes: number): SmallDisk {
+    const disk = new SmallDisk(mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-disk-')));
     const options = `size=${megabytes}m,mode=0711`;
-    const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'dm3-gateway-faults', folder]);
-    if (status === 0) return new SmallDisk(folder);
-    rmSync(folder, { recursive: true });
-    return null;
+    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'dm3-gateway-faults', disk.folder]);
+    if (status === 0) return disk;
+    rmSync(disk.folder, { recursive: true });
+    throw new Error(`There is no file system of its own: ${stderr}`);
+  }
+
+  /** Whether this process may mount; tried, since capabilities and containers have their own ideas. */
+  static isPermitted(): boolean {
+    try {
+      SmallDisk.mount(1).unmount();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Not a byte is left. */
