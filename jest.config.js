@@ -32,5 +32,13 @@ export default {
       ['<rootDir>/test/**/*.e2e-spec.ts', '<rootDir>/test/contract/**/*.spec.ts'],
       ['<rootDir>/test/support/preload.js'],
     ),
+    project(
+      'faults',
+      [
+        '<rootDir>/test/faults/*.faults-spec.ts',
+        ...(process.env.FAULT_LONG ? ['<rootDir>/test/faults/long/*.faults-spec.ts'] : []),
+      ],
+      ['<rootDir>/test/support/preload.js'],
+    ),
   ],
 };

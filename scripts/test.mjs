@@ -1,18 +1,18 @@
 // What `npm test` runs. The last line is always `N passed, N failed`; a check counts as one test.
-import { execFile, spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
+import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { needs, PEERS } from '../test/support/peers.js';
+import { runJest } from './run-jest.mjs';
 
-const HELP = `Usage: npm test [-- --unit | --e2e | --verify]
+const HELP = `Usage: npm test [-- --unit | --e2e | --faults | --verify]
 
-  (nothing)   every check, unit test and end-to-end test
+  (nothing)   every check, unit test, end-to-end test and fault scenario
   --verify    format, lint, boundaries, types and unit tests: what to run before a commit
   --unit      unit tests only
   --e2e       end-to-end tests only
+  --faults    fault scenarios only, the short form (npm run test:faults has more)
 
 Some end-to-end tests need a program from the system (${Object.keys(PEERS).join(', ')}); where it is missing they are
 named as not run. REQUIRE_PEERS=all, or a list like REQUIRE_PEERS=swaks, makes that a failure.
@@ -38,7 +38,10 @@ async function main() {
     run(name, [path.join('node_modules', tool), ...args]),
   );
   for (const passed of await Promise.all(checks)) count[passed ? 'passed' : 'failed'] += 1;
-  const skipped = runJest(plan.projects);
+  process.stdout.write(`tests       ${plan.projects.join(' and ')}\n`);
+  const { passed, failed, skipped } = runJest(plan.projects);
+  count.passed += passed;
+  count.failed += failed;
   if (plan.projects.includes('e2e')) reportPeers(skipped, plan.required);
   reportUnexplained(skipped);
   finish(count);
@@ -48,6 +51,7 @@ function readPlan() {
   const flags = {
     unit: { type: 'boolean' },
     e2e: { type: 'boolean' },
+    faults: { type: 'boolean' },
     verify: { type: 'boolean' },
     help: { type: 'boolean' },
   };
@@ -56,10 +60,11 @@ function readPlan() {
     process.stdout.write(HELP);
     process.exit(0);
   }
-  const everything = !chosen.unit && !chosen.e2e && !chosen.verify;
+  const everything = !chosen.unit && !chosen.e2e && !chosen.faults && !chosen.verify;
   const projects = [
     ...(everything || chosen.unit || chosen.verify ? ['unit'] : []),
     ...(everything || chosen.e2e ? ['e2e'] : []),
+    ...(everything || chosen.faults ? ['faults'] : []),
   ];
   return { checks: everything || chosen.verify ? CHECKS : {}, projects, required: requiredPeers() };
 }
@@ -98,23 +103,6 @@ function run(name, args) {
       resolve(!error);
     });
   });
-}
-
-/** Counts what Jest ran and returns the full names of the tests that it skipped. */
-function runJest(projects) {
-  process.stdout.write(`tests       ${projects.join(' and ')}\n`);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-results-'));
-  const file = path.join(folder, 'results.json');
-  const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
-  const args = [...jest, '--json', `--outputFile=${file}`, '--selectProjects', ...projects];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  const results = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : null;
-  fs.rmSync(folder, { recursive: true });
-  const failed = (results?.numFailedTests ?? 0) + (results?.numRuntimeErrorTestSuites ?? 0);
-  count.passed += results?.numPassedTests ?? 0;
-  count.failed += failed === 0 && status !== 0 ? 1 : failed; // Jest itself may fail: its setup, a run without tests
-  const tests = (results?.testResults ?? []).flatMap((suite) => suite.assertionResults);
-  return tests.filter(({ status: outcome }) => outcome === 'pending').map(({ fullName }) => fullName);
 }
 
 function reportPeers(skipped, required) {

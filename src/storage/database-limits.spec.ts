@@ -104,6 +104,27 @@ describe('a server that allows no more connections', () => {
 });
 
 describe('a session', () => {
+  it('may end just when it passes from one user to the next: the second is told, nobody else', async () => {
+    const { host, port } = link;
+    const [db, watcher] = [await open({ host, port, poolSize: 1 }), await open({ poolSize: 1 })];
+    const [session] = await db.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const isThere = async (state: string) => {
+      const sql = 'SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state LIKE $2';
+      return (await watcher.query(sql, [session!.pid, state])).length > 0;
+    };
+    const first = db.query('SELECT 1 AS one FROM pg_sleep(0.2)');
+    const second = db.transaction((tx) => tx.query('SELECT 2 AS two'));
+    await eventually('the first question', () => isThere('active'));
+    link.stall(); // the answer and the end of the session arrive together
+    await eventually('its answer', () => isThere('idle'));
+    await watcher.query('SELECT pg_terminate_backend($1)', [session!.pid]);
+    await eventually('the end of the session', async () => !(await isThere('%')));
+    await link.mend();
+    await expect(second).rejects.toMatchObject(UNAVAILABLE);
+    expect(await first).toEqual([{ one: 1 }]);
+    expect(await db.query('SELECT 3 AS three')).toEqual([{ three: 3 }]);
+  });
+
   it('gives up a statement that takes too long, and then works on', async () => {
     const db = await open({ statementSeconds: 0.1, poolSize: 2 });
     await expect(db.query('SELECT pg_sleep(30)')).rejects.toMatchObject(UNAVAILABLE);

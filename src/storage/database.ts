@@ -54,6 +54,12 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
 /** The server lets go of the locks of a machine that has vanished within a minute, not after two hours. */
 const MISSED_SOON = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
+/**
+ * Listens to every connection for as long as it lives. Whoever uses it is told by his next statement that it is gone;
+ * but between two users nobody listens for a moment, and an error event that nobody hears ends the process.
+ */
+const unheard = (): void => {};
+
 /** Connections, transactions and migrations. TypeORM holds the pool; statements are SQL by their table's owner. */
 export class Database implements Transactor {
   readonly #source: DataSource;
@@ -121,6 +127,7 @@ export class Database implements Transactor {
       options: MISSED_SOON,
       ...KEEP_ALIVE,
     });
+    client.on('error', unheard);
     await guarded(() => client.connect());
     return client;
   }
@@ -131,7 +138,6 @@ export class Database implements Transactor {
    */
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
     const client = await this.dedicatedClient();
-    client.on('error', () => {}); // whoever asks next hears of it
     try {
       await this.#lock(client, `${this.schema}/${name}`);
       return await work();
@@ -215,6 +221,7 @@ export class Database implements Transactor {
       extra: {
         connectionTimeoutMillis: connectSeconds * 1_000,
         options: settings.map(([name, value]) => `-c ${name}=${value}`).join(' '),
+        onConnect: (client: Client) => void client.on('error', unheard),
         ...KEEP_ALIVE,
         ...extra,
       },

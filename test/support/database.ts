@@ -9,7 +9,10 @@ export interface TestSchema {
   drop(): Promise<void>;
 }
 
-/** A new, empty schema in the run's PostgreSQL (global-setup.js) or another, so that suites do not see each other. */
+/**
+ * A new, empty schema, so that suites do not see each other.
+ * @param server the run's PostgreSQL (global-setup.js) if it is not another one
+ */
 export async function createTestSchema(name = 'test', server: PostgresConnection = ofTheRun()): Promise<TestSchema> {
   const schema = `${name}_${randomBytes(6).toString('hex')}`;
   await execute(server, `CREATE SCHEMA ${escapeIdentifier(schema)}`);

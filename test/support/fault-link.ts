@@ -6,6 +6,8 @@ import { LOOPBACK } from '../../src/sandbox/ports.js';
 /** The way to a peer over TCP, which a test can disturb. It starts in order. */
 export class FaultLink {
   readonly host = LOOPBACK;
+  /** How many pieces, and connections, came to feel that it was disturbed. A connection that is refused never came. */
+  disturbed = 0;
   readonly #sockets = new Set<Socket>();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   #server: Server | null = null;
@@ -83,6 +85,7 @@ export class FaultLink {
   /** @param allow what of a piece goes through */
   async #carry(from: Socket, to: Socket, allow: (chunk: Buffer) => Buffer): Promise<void> {
     for await (const chunk of from.iterator({ destroyOnReturn: false })) {
+      if (this.#pauseMs > 0 || this.#isStalled) this.disturbed += 1;
       if (this.#pauseMs > 0) await delay(this.#pauseMs);
       await this.#untilFlowing();
       to.write(allow(chunk as Buffer));
@@ -103,6 +106,7 @@ export class FaultLink {
   }
 
   #hangUp(): void {
+    this.disturbed += this.#sockets.size;
     for (const socket of this.#sockets) socket.destroy();
   }
 }

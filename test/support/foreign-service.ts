@@ -30,10 +30,11 @@ export interface ForeignServiceHome extends Pick<TestGateway, 'crypto' | 'deploy
 /**
  * @param options.sizeLimit what it says it takes, bytes
  * @param options.extension what it says of its accounts; nothing by default
+ * @param options.url where the world finds it, given its port; there by default
  */
 export async function startForeignService(
   gateway: ForeignServiceHome,
-  options: { name: string; sizeLimit?: number; extension?: object },
+  options: { name: string; sizeLimit?: number; extension?: object; url?: (port: number) => Promise<string> },
 ): Promise<ForeignService> {
   const envelopes: Envelope[] = [];
   const attempts: Envelope[] = [];
@@ -61,7 +62,7 @@ export async function startForeignService(
     onAttempt: () => {},
     stop: () => server.stop(),
   };
-  await publish(gateway, service.name, server.url);
+  await publish(gateway, service.name, options.url ? await options.url(server.port) : server.url);
   return service;
 }
 

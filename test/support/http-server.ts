@@ -15,7 +15,8 @@ export interface TestServer {
 export async function startHttpServer(
   handler: TestServer['handler'] = (_, response) => response.end(),
 ): Promise<TestServer> {
-  const server = createServer((request, response) => running.handler(request, response)).listen(0, '127.0.0.1');
+  const server = createServer((request, response) => void answer(running.handler, request, response));
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const running: TestServer = {
@@ -29,6 +30,16 @@ export async function startHttpServer(
     },
   };
   return running;
+}
+
+/** A client that dies in the middle of its request is nobody's fault. */
+async function answer(handler: TestServer['handler'], request: IncomingMessage, response: ServerResponse) {
+  try {
+    const work: unknown = handler(request, response); // often a promise, of whose failure nobody else would hear
+    await work;
+  } catch (error) {
+    if (!request.destroyed || request.complete) throw error;
+  }
 }
 
 export function sendJson(response: ServerResponse, value: unknown, status = 200): void {

@@ -15,8 +15,8 @@ export class MailServer {
   readonly mails: TakenMail[] = [];
   /** Whatever was handed over whole, taken or not. */
   readonly attempts: TakenMail[] = [];
-  /** What it makes of a whole mail: `defers` says 451, `holds` answers when told to. */
-  mood: 'takes' | 'defers' | 'holds' = 'takes';
+  /** What it makes of a whole mail: `defers` says 451, `holds` answers when told to. `shuts`: whoever connects is told 554. */
+  mood: 'takes' | 'defers' | 'holds' | 'shuts' = 'takes';
   /** Says whether a recipient exists; others are refused for good. */
   knows: (recipient: string) => boolean = () => true;
   /** Called before each answer to a whole mail. */
@@ -40,6 +40,7 @@ export class MailServer {
       disabledCommands: ['AUTH', 'STARTTLS'],
       disableReverseLookup: true,
       closeTimeout: 1_000,
+      onConnect: (_, callback) => callback(this.mood === 'shuts' ? closing() : null),
       onRcptTo: ({ address }, _, callback) => callback(this.knows(address) ? null : refusal(address)),
       onData: async (stream, { envelope }, callback) =>
         callback(await this.#receive(stream, envelope).catch((error: Error) => error)),
@@ -48,6 +49,11 @@ export class MailServer {
     server.listen(this.port, LOOPBACK);
     await once(server.server, 'listening');
     this.#server = server;
+  }
+
+  /** How many are connected to it. */
+  get connections(): number {
+    return this.#server?.connections.size ?? 0;
   }
 
   /** Rejects with what the sender is told, and if the sender breaks off. */
@@ -74,6 +80,10 @@ export class MailServer {
     this.#server = null;
     if (server) await new Promise<void>((resolve) => server.close(resolve));
   }
+}
+
+function closing(): Error {
+  return Object.assign(new Error('No SMTP service here'), { responseCode: 554 });
 }
 
 function refusal(address: string): Error {

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Beside this process's environment, of which no setting of the gateway goes along. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Opens a channel over which the two exchange messages. */
+  readonly ipc?: boolean;
 }
 
 /** A program in a process of its own. */
@@ -27,11 +29,11 @@ export class Program {
   stdout = '';
   stderr = '';
 
-  constructor(file: string, args: readonly string[], { cwd = ROOT, env }: ProgramOptions = {}) {
+  constructor(file: string, args: readonly string[], { cwd = ROOT, env, ipc = false }: ProgramOptions = {}) {
     this.child = spawn(file, args, {
       cwd,
       env: { ...ordinaryEnvironment(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? ['ipc' as const] : [])],
     });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));

@@ -1,0 +1,3 @@
+import { describeKillPoints } from './support/kill-point-suite.js';
+
+describeKillPoints('email');
