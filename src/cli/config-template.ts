@@ -13,6 +13,10 @@ export function configTemplate({ root, mailDomain, url, files }: Values): string
   return `# dm3-gateway. Every setting can also come from the environment:
 # DM3_GATEWAY_HTTP__PORT=8090 sets http.port, DM3_GATEWAY_DATABASE__PASSWORD sets database.password.
 
+# What this process does: all, or a list of api, worker, email-in, matrix, xmtp. How several processes
+# share the work, and the section "broker": docs/machines.md.
+# roles: all
+
 # PostgreSQL 15 or later. The schema is made and migrated at start.
 database:
   host: 127.0.0.1          # or the directory of a unix socket

@@ -40,7 +40,7 @@ export function queueOptions(options: {
     socketOptions: {
       heartbeatIntervalInSeconds: HEARTBEAT_SECONDS,
       reconnectTimeInSeconds: RECONNECT_SECONDS,
-      connectionOptions: { timeout: CONNECT_MS },
+      connectionOptions: { timeout: CONNECT_MS, noDelay: true },
     },
   };
 }
