@@ -60,9 +60,10 @@ interface Options {
   readonly shutdown?: { readinessGraceSeconds?: number; requestSeconds?: number; limitSeconds?: number };
   /** How long mail under way may take. */
   readonly mailSeconds?: number;
+  readonly roles?: readonly string[];
 }
 
-async function start({ shutdown, mailSeconds = 10 }: Options = {}): Promise<void> {
+async function start({ shutdown, mailSeconds = 10, roles }: Options = {}): Promise<void> {
   const email = {
     domains: [DOMAIN],
     listen: { host: LOOPBACK, port: smtpPort },
@@ -70,7 +71,7 @@ async function start({ shutdown, mailSeconds = 10 }: Options = {}): Promise<void
     timeouts: { shutdownSeconds: mailSeconds },
   };
   const settings = { shutdown: { readinessGraceSeconds: 0, ...shutdown }, logLevel: 'info' as const };
-  gateway = await GatewayProcess.start(world, home, { settings, email: emailConfigSchema.parse(email) });
+  gateway = await GatewayProcess.start(world, home, { roles, settings, email: emailConfigSchema.parse(email) });
 }
 
 /** What becomes of it after the signal. */
@@ -208,20 +209,23 @@ describe('A gateway that is asked to stop', () => {
     expect(await queued()).toEqual([]);
   });
 
-  it('gives back what it cannot finish, and the next one goes on with it', async () => {
-    await start({ mailSeconds: 1 });
-    mailServer.mood = 'holds';
-    await alice.send({ to: CAROL, text: 'given back' });
-    await eventually('an attempt', async () => mailServer.attempts.length === 1);
-    expect((await askToStop()).code).toBe(0);
-    expect(await queued()).toEqual([{ free: true, attempts: 1 }]);
+  it.each(['all', 'worker'])(
+    'gives back what it cannot finish as %s, and the next one goes on with it',
+    async (role) => {
+      await start({ mailSeconds: 1, roles: [role] });
+      mailServer.mood = 'holds';
+      await alice.send({ to: CAROL, text: 'given back' });
+      await eventually('an attempt', async () => mailServer.attempts.length === 1);
+      expect((await askToStop()).code).toBe(0);
+      expect(await queued()).toEqual([{ free: true, attempts: 1 }]);
 
-    mailServer.mood = 'takes';
-    await start();
-    await eventually('the mail', async () => mailServer.mails.length === 1);
-    expect((await askToStop()).code).toBe(0);
-    expect(await mailedTexts()).toEqual(['given back']);
-  });
+      mailServer.mood = 'takes';
+      await start();
+      await eventually('the mail', async () => mailServer.mails.length === 1);
+      expect((await askToStop()).code).toBe(0);
+      expect(await mailedTexts()).toEqual(['given back']);
+    },
+  );
 
   it('gives up when its time is over, and says what it was waiting for', async () => {
     await start({ shutdown: { requestSeconds: 1, limitSeconds: 2 } });

@@ -15,7 +15,7 @@ beforeAll(async () => void (storage = await openTestStorage('runner')));
 afterAll(() => storage.close());
 
 const stops: (() => Promise<void>)[] = [];
-afterEach(async () => void (await Promise.all(stops.splice(0).map((stop) => stop()))));
+afterEach(async () => void (await Promise.all(stops.splice(0).map((each) => each()))));
 
 const port = {} as GatewayPort;
 /** In whichever process: those that run now, the most that did so at once, and how often one began. */
@@ -41,6 +41,10 @@ class CountedNetwork extends FakeNetwork {
   }
 }
 
+async function stop(runner: AdapterRunner): Promise<void> {
+  await Promise.all(runner.doors().map(([, close]) => close()));
+}
+
 /** What one process does about the network. */
 async function processWith(roles: readonly string[], exclusive?: 'refuse' | 'stand-by') {
   const db = new Database({ ...storage.db.options, lockSeconds: 1 });
@@ -48,7 +52,7 @@ async function processWith(roles: readonly string[], exclusive?: 'refuse' | 'sta
   const network = new CountedNetwork(exclusive);
   const runner = new AdapterRunner({ adapters, roles: new Roles(roles), db, remote: null, log: silentLog });
   runner.add(network);
-  stops.push(() => runner.stop());
+  stops.push(() => stop(runner));
   const health = async () => (await runner.probes()[0]?.check()) ?? null;
   return { runner, network, seen: adapters.of(network.network), health, start: () => runner.start(port) };
 }
@@ -67,7 +71,7 @@ describe('a network that may run anywhere', () => {
       await each.seen.send(await letter(each.network));
     }
     expect([await own.health(), await foreign.health()]).toEqual([{ up: true }, null]);
-    await own.runner.stop();
+    await stop(own.runner);
     expect(await own.health()).toMatchObject({ up: false });
   });
 });
@@ -92,7 +96,7 @@ describe('a network that belongs to one process at a time', () => {
     expect([first.network.arrived.length, second.network.arrived.length]).toEqual([1, 0]);
     expect(first.seen.formatAddress(first.network.address('olga'))).toBe('olga');
 
-    await first.runner.stop();
+    await stop(first.runner);
     await eventually('the second', async () => (await second.health())?.detail === undefined);
     await second.seen.send(await letter(second.network));
     expect(second.network.arrived).toHaveLength(1);
@@ -115,7 +119,7 @@ describe('a network that belongs to one process at a time', () => {
     const [first, second] = [await processWith(['all'], 'refuse'), await processWith(['all'], 'refuse')];
     await first.start();
     await expect(second.start()).rejects.toMatchObject({ code: 'NETWORK_TAKEN' });
-    await first.runner.stop();
+    await stop(first.runner);
     await second.start();
     expect(await second.health()).toEqual({ up: true });
   });

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/errors.js';
 import type { Roles } from '../config/roles.js';
 import type { EventLog } from '../ops/event-log.js';
 import type { Probe } from '../ops/probes.js';
+import type { CloseDoor } from '../ops/shutdown.js';
 import type { Database } from '../storage/database.js';
 import { SessionLock } from '../storage/session-lock.js';
 import type { Adapter, AdapterHealth, GatewayPort } from './adapter/adapter.js';
@@ -37,6 +38,8 @@ export class AdapterRunner {
   /** Of the networks whose role this process has. */
   readonly #own = new Map<NetworkId, Adapter>();
   readonly #running = new Set<NetworkId>();
+  /** Networks that need no connection to send, and whose role another process has. */
+  readonly #senders: Adapter[] = [];
   readonly #turns = new Map<NetworkId, Turn>();
 
   constructor(private readonly parts: Parts) {}
@@ -52,6 +55,7 @@ export class AdapterRunner {
       throw new ConfigError({ message });
     }
     const isPlain = exclusive === undefined && !isCarried;
+    if (isPlain && !roles.runs(network)) this.#senders.push(adapter);
     adapters.add(isPlain ? adapter : standIn(adapter, () => this.#callsOf(adapter, isCarried)));
   }
 
@@ -63,12 +67,19 @@ export class AdapterRunner {
     }
   }
 
-  /** Whoever asks from elsewhere gets his answer first. */
-  async stop(): Promise<void> {
-    for (const [network, adapter] of this.#own) {
-      const turn = this.#turns.get(network);
-      await (turn ? turn.stop() : this.#end(adapter));
-    }
+  /**
+   * How each network's connection is closed. Where a network only sends from here, what is under way ends, too. Whoever
+   * asks from elsewhere gets his answer first.
+   */
+  doors(): [name: string, close: CloseDoor][] {
+    const own = [...this.#own].map(([network, adapter]): [string, CloseDoor] => [network, () => this.#close(adapter)]);
+    const others = this.#senders.map((adapter): [string, CloseDoor] => [adapter.network, () => adapter.stop()]);
+    return [...own, ...others];
+  }
+
+  async #close(adapter: Adapter): Promise<void> {
+    const turn = this.#turns.get(adapter.network);
+    await (turn ? turn.stop() : this.#end(adapter));
   }
 
   /** Of the networks that concern this process: those it runs, and those it reaches over the broker. */

@@ -278,7 +278,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     this.parties.addDestination(this.destination);
     this.probes.add({ name: 'database', check: async () => ({ up: (await this.db.query('SELECT 1')).length === 1 }) });
     for (const probe of this.runner.probes()) this.probes.add(probe);
-    this.shutdown.addDoor('networks', () => this.runner.stop());
+    for (const [network, close] of this.runner.doors()) this.shutdown.addDoor(network, close);
     this.shutdown.addDoor('queue', () => this.worker.stop());
     this.metrics.observe(
       'queue_waiting',
