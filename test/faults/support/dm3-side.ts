@@ -8,6 +8,7 @@ import { parseMessage } from '../../../src/protocol/envelope/message.js';
 import type { ProcessedEnvelope } from '../../../src/protocol/envelope/postmark.js';
 import type { Person } from '../../../src/sandbox/people.js';
 import type { SandboxFile } from '../../../src/sandbox/sandbox.js';
+import { eventually } from '../../support/eventually.js';
 import type { ForeignService } from '../../support/foreign-service.js';
 import { lastParagraph, type Arrival, type Arrivals, type Letter } from './letters.js';
 
@@ -41,17 +42,22 @@ export class AccountSide implements Arrivals {
 
   /** Takes out what is there: whatever comes after that, comes again. */
   async all(): Promise<readonly Arrival[]> {
-    const token = await this.#login();
-    const path = `delivery/messages/incoming/${this.person.name}`;
-    const envelopes = ((await this.#call(path, undefined, token)) as ProcessedEnvelope[]).toReversed();
-    const acknowledgements = envelopes.map(({ metadata }) => ({ messageHash: metadata.encryptedMessageHash as Hash }));
-    await this.#call(`delivery/messages/${this.person.name}/syncAcknowledgements`, { acknowledgements }, token);
-    this.#arrivals.push(...envelopes.map(({ message }) => arrivalOf(this.crypto, this.person, message)));
+    const takeOut = () => this.#takeOut().catch(() => null); // as clients do that are told to come back
+    this.#arrivals.push(...(await eventually(`what is in ${this.where}`, takeOut)));
     return this.#arrivals;
   }
 
   close(): void {
     this.#client.close();
+  }
+
+  async #takeOut(): Promise<Arrival[]> {
+    const token = await this.#login();
+    const path = `delivery/messages/incoming/${this.person.name}`;
+    const envelopes = ((await this.#call(path, undefined, token)) as ProcessedEnvelope[]).toReversed();
+    const acknowledgements = envelopes.map(({ metadata }) => ({ messageHash: metadata.encryptedMessageHash as Hash }));
+    await this.#call(`delivery/messages/${this.person.name}/syncAcknowledgements`, { acknowledgements }, token);
+    return envelopes.map(({ message }) => arrivalOf(this.crypto, this.person, message));
   }
 
   async #login(): Promise<string> {

@@ -25,7 +25,7 @@ export function settingsOf(setting: {
       rpcUrls: [`http://${LOOPBACK}:${peers.chain.link.port}`],
       chainId: Number(process.env['TEST_CHAIN_ID']),
       registry: world.registry,
-      timeoutMs: 1_000,
+      timeoutMs: 2_000,
       cacheSeconds: 1,
       negativeCacheSeconds: 1,
       balanceCacheSeconds: 1,
