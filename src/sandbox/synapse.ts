@@ -155,6 +155,7 @@ function homeserver(dir: string, signingKey: string, options: SynapseOptions) {
     bcrypt_rounds: 4,
     presence: { enabled: false },
     url_preview_enabled: false,
+    caches: { sync_response_cache_duration: '0s' }, // else a first sync is answered by an older one for two minutes
     max_upload_size: maxUploadBytes,
     database: { name: 'sqlite3', args: { database: path.join(dir, 'homeserver.db') } },
     listeners: [

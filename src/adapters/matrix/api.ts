@@ -175,7 +175,8 @@ export class MatrixApi {
     try {
       return await this.homeserver.call(call);
     } catch (error) {
-      if (isRefusal(error, 'M_NOT_FOUND')) return null;
+      // Not every "not found" is called so; a path that the homeserver does not know is none.
+      if (error instanceof HomeserverError && error.status === 404 && !error.retryable) return null;
       throw error;
     }
   }
