@@ -47,6 +47,8 @@ export interface MatrixAdapterOptions {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly log: EventLog;
+  /** How long an event stays with a process that fell silent. */
+  readonly leaseSeconds: number;
 }
 
 /** What lives between start and stop. */
@@ -167,7 +169,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   }
 
   #assemble(port: GatewayPort): Running {
-    const { config, registration, db, sealer, clock, log } = this.options;
+    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
     const { serverName } = config;
     const timeoutMs = config.timeoutSeconds * 1_000;
     const homeserver = new Homeserver({ url: config.homeserverUrl, token: registration.as_token, timeoutMs });
@@ -184,7 +186,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       homeserver,
       port,
       ghosts,
-      inbox: new MatrixInbox({ db, store: inboxStore, handler, log, retrySeconds: config.retrySeconds }),
+      inbox: new MatrixInbox({ db, store: inboxStore, handler, log, retrySeconds: config.retrySeconds, leaseSeconds }),
       sender: new MatrixSender({ db, api, ghosts, rooms: chats, events, limit }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
       housekeeping: new MatrixHousekeeping({ db, inbox: inboxStore, events, log }),

@@ -19,6 +19,7 @@ export class HomeserverError extends GatewayError {
         ? `The homeserver cannot take this at the moment: ${words}`
         : `The homeserver refused: ${words}`,
       retryable,
+      outage: status === 0 || (status >= 500 && errcode === null),
       cause,
     });
     this.status = status;
@@ -35,9 +36,9 @@ function isPassing(status: number, errcode: string | null): boolean {
 /** As the core expects it of an adapter that sends. */
 export function toDeliveryError(error: unknown): unknown {
   if (!(error instanceof HomeserverError)) return error;
-  const { code, message, retryable, status } = error;
+  const { code, message, retryable, outage, status } = error;
   const certainty = status === 0 ? 'uncertain' : 'certain';
-  return new DeliveryFailedError({ code, reason: message, retryable, certainty, cause: error });
+  return new DeliveryFailedError({ code, reason: message, retryable, certainty, outage, cause: error });
 }
 
 /** Before the start and after the stop. */

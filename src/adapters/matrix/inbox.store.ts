@@ -5,7 +5,8 @@ import type { MatrixEvent } from './event.js';
 
 export interface InboxItem {
   readonly id: string;
-  readonly event: MatrixEvent;
+  /** @throws SealBrokenError; StorageKeyMissingError (retry) */
+  open(): MatrixEvent;
   /** Attempts that ended so far. */
   readonly attempts: number;
   readonly receivedAt: Date;
@@ -53,7 +54,7 @@ export class InboxStore {
     const rows = await db.query<Row>(sql, [limit, leaseSeconds], 'matrix-inbox-claim');
     return rows.map(({ id, sealed_event, attempts, received_at }) => ({
       id,
-      event: this.sealer.openJson<MatrixEvent>(place(id), sealed_event),
+      open: () => this.sealer.openJson<MatrixEvent>(place(id), sealed_event),
       attempts,
       receivedAt: received_at,
     }));

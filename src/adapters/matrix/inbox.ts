@@ -4,6 +4,7 @@ import type { NetworkId } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { Database } from '../../storage/database.js';
+import { SealBrokenError } from '../../storage/errors.js';
 import type { MatrixEvent } from './event.js';
 import type { InboxItem, InboxStore } from './inbox.store.js';
 
@@ -20,11 +21,12 @@ interface Parts {
   readonly handler: EventHandler;
   readonly log: EventLog;
   readonly retrySeconds: number;
+  /** How long an event stays with a process that fell silent. */
+  readonly leaseSeconds: number;
 }
 
 const CONCURRENCY = 16;
-const LEASE_SECONDS = 60;
-const RENEW_MS = 20_000;
+const RENEWALS_PER_LEASE = 3;
 const POLL_MS = 1_000;
 const MAX_PAUSE_SECONDS = 300;
 /** What passes by itself is tried so long, as everything that goes to Matrix is. */
@@ -74,7 +76,8 @@ export class MatrixInbox {
   }
 
   async #run(stopping: AbortSignal): Promise<void> {
-    const renewing = setInterval(() => void this.#renew(), RENEW_MS).unref();
+    const { leaseSeconds } = this.parts;
+    const renewing = setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / RENEWALS_PER_LEASE).unref();
     while (!stopping.aborted) {
       this.#kicked = false;
       await this.#claim();
@@ -92,11 +95,11 @@ export class MatrixInbox {
   }
 
   async #claim(): Promise<void> {
-    const { db, store, log } = this.parts;
+    const { db, store, log, leaseSeconds } = this.parts;
     const limit = CONCURRENCY - this.#running.size;
     if (limit <= 0) return;
     try {
-      for (const item of await store.claim(db, limit, LEASE_SECONDS)) {
+      for (const item of await store.claim(db, limit, leaseSeconds)) {
         const work = this.#process(item).finally(() => {
           this.#running.delete(item.id);
           this.wake();
@@ -109,22 +112,29 @@ export class MatrixInbox {
   }
 
   async #renew(): Promise<void> {
-    const { db, store } = this.parts;
-    if (this.#running.size > 0) await store.renew(db, [...this.#running.keys()], LEASE_SECONDS).catch(() => undefined);
+    const { db, store, leaseSeconds } = this.parts;
+    if (this.#running.size > 0) await store.renew(db, [...this.#running.keys()], leaseSeconds).catch(() => undefined);
   }
 
   /** Never rejects: what could not be written down is left to the lease. */
   async #process(item: InboxItem): Promise<void> {
-    const { db, store, handler, log } = this.parts;
+    const { db, store, log } = this.parts;
     try {
-      const code = await handler.handle(item.event).then(
-        () => null,
-        (error: unknown) => this.#failed(item, error),
-      );
+      const code = await this.#handle(item);
       killPoint('matrix.handled');
       if (code !== 'again') await store.settle(db, item.id, code);
     } catch (error) {
       log.warn('matrix.left-to-lease', { id: item.id, network: NETWORK, code: errorCode(error) });
+    }
+  }
+
+  /** @returns null if all went well, else as `#failed` */
+  async #handle(item: InboxItem): Promise<string | null> {
+    try {
+      await this.parts.handler.handle(item.open());
+      return null;
+    } catch (error) {
+      return this.#failed(item, error);
     }
   }
 
@@ -140,7 +150,7 @@ export class MatrixInbox {
       await store.postpone(db, item.id, code, Math.min(retrySeconds * 2 ** item.attempts, MAX_PAUSE_SECONDS));
       return 'again';
     }
-    await handler.fail(item.event, error);
+    if (!(error instanceof SealBrokenError)) await handler.fail(item.open(), error);
     return code;
   }
 }

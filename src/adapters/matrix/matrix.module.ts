@@ -1,6 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Clock } from '../../common/clock.js';
-import { CLOCK, EVENT_LOG } from '../../config/tokens.js';
+import type { Settings } from '../../config/settings.js';
+import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { Database } from '../../storage/database.js';
 import { Sealer } from '../../storage/sealer.js';
@@ -18,9 +19,14 @@ export class MatrixModule {
     const registration = readRegistration(config.registrationFile);
     const provider = {
       provide: MatrixAdapter,
-      inject: [Database, Sealer, CLOCK, EVENT_LOG],
-      useFactory: (db: Database, sealer: Sealer, clock: Clock, log: EventLog) =>
-        new MatrixAdapter({ config, registration, db, sealer, clock, log }),
+      inject: [Database, Sealer, CLOCK, EVENT_LOG, SETTINGS],
+      useFactory: (
+        db: Database,
+        sealer: Sealer,
+        clock: Clock,
+        log: EventLog,
+        { delivery: { leaseSeconds } }: Settings,
+      ) => new MatrixAdapter({ config, registration, db, sealer, clock, log, leaseSeconds }),
     };
     return {
       module: MatrixModule,

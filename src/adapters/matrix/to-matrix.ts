@@ -42,7 +42,7 @@ export function toNotice(notice: OutgoingNotice): Rendering | null {
   if (!context || context.auto || context.room === null || context.ghost === null) return null;
   const message = messageOf(notice.id);
   const { room, ghost } = context;
-  const text = noticeText(notice.receiver, notice.reason);
+  const text = noticeText(notice.receiver, notice.reason, notice.status);
   return {
     remoteIds: [partId({ message, index: 0 })],
     body: encodeRendering({ kind: 'notice', message, target: notice.about, ghost, room, text }),
@@ -50,8 +50,13 @@ export function toNotice(notice: OutgoingNotice): Rendering | null {
   };
 }
 
-export function noticeText(receiver: string, reason: { code: string; text: string }): string {
-  return cleanText(`Your message did not reach ${receiver}. ${reason.text} (${reason.code})`);
+export function noticeText(
+  receiver: string,
+  reason: { code: string; text: string },
+  status: OutgoingNotice['status'] = 'failed',
+): string {
+  const fate = status === 'delayed' ? `has not reached ${receiver} yet` : `did not reach ${receiver}`;
+  return cleanText(`Your message ${fate}. ${reason.text} (${reason.code})`);
 }
 
 function speakerOf({ from, to }: OutgoingMessage, context: MatrixContext | null, serverName: string): Speaker {

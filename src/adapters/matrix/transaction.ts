@@ -24,11 +24,20 @@ export interface Transaction {
 export function readTransaction(body: unknown, isOurs: (userId: string) => boolean): Transaction {
   const { data } = schema.safeParse(body);
   if (!data) throw new AppserviceRefusedError({ code: 'BAD_TRANSACTION', reason: 'This is no transaction.' });
-  const parsed = data.events.map(parseEvent);
+  const parsed = data.events.map((event) => (canBeKept(event) ? parseEvent(event) : null));
   const ephemeral = [...data.ephemeral, ...data['de.sorunome.msc2409.ephemeral']].flatMap(receiptsIn);
   const events = [...parsed.filter((event) => event !== null), ...ephemeral];
   return {
     events: events.filter(({ sender }) => !isOurs(sender)),
     unreadable: parsed.filter((event) => event === null).length,
   };
+}
+
+/** What is nested thousands deep can be read as JSON and not be written. */
+function canBeKept(event: unknown): boolean {
+  try {
+    return JSON.stringify(event) !== undefined;
+  } catch {
+    return false;
+  }
 }
