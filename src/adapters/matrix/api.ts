@@ -168,7 +168,7 @@ export class MatrixApi {
   }
 
   async versions(): Promise<unknown> {
-    return this.homeserver.call({ method: 'GET', path: '/_matrix/client/versions' });
+    return this.homeserver.call({ method: 'GET', path: '/_matrix/client/versions', anonymous: true });
   }
 
   async #orNull(call: Call): Promise<unknown> {

@@ -20,6 +20,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly json?: unknown;
   readonly bytes?: { readonly content: Uint8Array; readonly mediaType: string };
+  /** Without our token, which may be what is wrong. */
+  readonly anonymous?: boolean;
   /** Made twice it would do something twice: it is not repeated by itself. */
   readonly once?: boolean;
 }
@@ -92,14 +94,17 @@ export class Homeserver {
     });
   }
 
-  #attempt({ method, path: where, as, query = {}, json, bytes }: Call): Promise<Response> {
+  #attempt({ method, path: where, as, query = {}, json, bytes, anonymous }: Call): Promise<Response> {
     const { url, token, timeoutMs } = this.options;
     const target = new URL(url + where);
     for (const [name, value] of Object.entries({ ...(as && { user_id: as }), ...query })) {
       target.searchParams.set(name, value);
     }
     const type = bytes?.mediaType ?? (json === undefined ? undefined : 'application/json');
-    const headers = { authorization: `Bearer ${token}`, ...(type && { 'content-type': type }) };
+    const headers = {
+      ...(!anonymous && { authorization: `Bearer ${token}` }),
+      ...(type && { 'content-type': type }),
+    };
     const body = bytes ? new Uint8Array(bytes.content) : json === undefined ? undefined : JSON.stringify(json);
     const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(timeoutMs)]);
     return fetch(target, { method, headers, body, signal, redirect: 'error' });
