@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from '@jest/globals';
+import { setText } from '../src/naming/contracts/deploy.js';
 import { describeWithPeer } from './support/describe-with-peer.js';
 import { eventually } from './support/eventually.js';
 import type { MatrixUser } from './support/matrix-user.js';
@@ -132,6 +133,25 @@ describeWithPeer('synapse', 'A chat between Matrix and dm3', () => {
     const other = await alice.acceptInvitation(BOB);
     expect(other).not.toBe(room);
     await alice.hear(other, 'only for you');
+  });
+
+  it('shows the picture that the ENS name publishes, and changes nothing while that stays', async () => {
+    const { gateway } = world;
+    const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(40, 1)]);
+    const dora = await gateway.addPerson('dora.eth', { signUp: true });
+    const { plainResolver: resolver } = gateway.world;
+    const value = `data:image/png;base64,${png.toString('base64')}`;
+    await setText(gateway.deployer, { resolver, name: dora.name, key: 'avatar', value });
+    const ghost = '@dm3_dora.eth:hs.test';
+    const room = await alice.chatWith(ghost);
+    const { avatar_url: url } = await eventually('the picture', async () => {
+      const profile = (await alice.call('GET', `profile/${ghost}`)) as { avatar_url?: string };
+      return profile.avatar_url !== undefined && (profile as { avatar_url: string });
+    });
+    expect(Buffer.from(await alice.download(url)).equals(png)).toBe(true);
+    await alice.say(room, 'nice picture');
+    const other = await alice.chatWith(ghost);
+    expect((await alice.timeline(other)).filter(({ state_key }) => state_key === ghost).length).toBe(2); // invited, joined
   });
 
   it('does not begin with somebody who is not there: the sender is told', async () => {

@@ -4,6 +4,7 @@ import { eventually } from './eventually.js';
 export interface RoomEvent {
   readonly type: string;
   readonly event_id: string;
+  readonly origin_server_ts: number;
   readonly sender: string;
   readonly state_key?: string;
   readonly content: Readonly<Record<string, unknown>> & { body?: string; msgtype?: string; membership?: string };

@@ -26,10 +26,12 @@ export class SynapseWorld {
     private readonly home: string,
   ) {}
 
+  /** With Synapse's own limits ghosts are limited, too: Synapse's default for a registration that does not say. */
   static async start(options: Partial<SynapseOptions> = {}): Promise<SynapseWorld> {
     const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-synapse-'));
     const [gatewayPort, port] = [await freePort(), await freePort()];
-    const registration = newRegistration({ serverName: HOMESERVER, url: `http://${LOOPBACK}:${gatewayPort}` });
+    const made = newRegistration({ serverName: HOMESERVER, url: `http://${LOOPBACK}:${gatewayPort}` });
+    const registration = { ...made, rate_limited: options.rateLimits === 'default' };
     const registrationFile = path.join(home, 'registration.yaml');
     writeFileSync(registrationFile, formatRegistration(registration));
     const synapseOptions = {

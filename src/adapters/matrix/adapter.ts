@@ -120,6 +120,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     running.introduction.stop();
     await running.housekeeping.stop();
     await running.inbox.stop();
+    await running.ghosts.settled();
   }
 
   async health(): Promise<AdapterHealth> {
@@ -175,9 +176,9 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const homeserver = new Homeserver({ url: config.homeserverUrl, token: registration.as_token, timeoutMs });
     const api = new MatrixApi(homeserver);
     const [rooms, events, inboxStore] = [new RoomStore(sealer), new EventStore(sealer), new InboxStore(sealer)];
-    const ghosts = new MatrixGhosts({ db, api, store: new GhostAccountStore(sealer), serverName });
     const isOurs = (userId: string) => this.#isOurs(userId);
     const now = () => clock.now();
+    const ghosts = new MatrixGhosts({ db, api, port, store: new GhostAccountStore(sealer), serverName, now, log });
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
     const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
     const chats = new MatrixRooms({ db, api, store: rooms, serverName });

@@ -9,6 +9,8 @@ export interface GhostAccount {
   readonly displayName: string;
   /** The ENS record its picture came from; null where it has none. */
   readonly avatar: string | null;
+  /** When the record was last looked at, milliseconds since the epoch. */
+  readonly checkedAt: number;
 }
 
 const place = (key: Buffer) => ({ table: 'matrix_ghost', column: 'sealed_ghost', row: key.toString('hex') });
