@@ -110,7 +110,8 @@ export class MatrixIntake implements EventHandler {
   async #attachments({ file }: MatrixMessage, { ghost }: Room, target: Target): Promise<NeutralAttachment[]> {
     if (!file) return [];
     const { api, config } = this.parts;
-    const limitBytes = Math.min(config.maxMediaBytes, target.sizeLimit ?? Infinity);
+    // What does not fit into the envelope may still go as a link.
+    const limitBytes = Math.min(config.maxMediaBytes, Math.max(target.sizeLimit ?? Infinity, target.linkedBytes ?? 0));
     return [await fetchFile(api, file, { as: ghost, limitBytes })];
   }
 
