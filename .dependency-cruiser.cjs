@@ -33,6 +33,13 @@ module.exports = {
     ...['email'].map((name) =>
       only(`adapter-${name}-sees-only-the-port`, `adapters/${name}`, ['common', 'gateway/adapter', 'config', 'ops']),
     ),
+    only('adapter-matrix-sees-only-the-port-and-its-tables', 'adapters/matrix', [
+      'common',
+      'gateway/adapter',
+      'storage',
+      'config',
+      'ops',
+    ]),
     {
       name: 'protocol-does-no-io',
       severity: 'error',

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { EmailAdapter } from './adapters/email/adapter.js';
 import type { EmailConfig } from './adapters/email/config.js';
 import type { DnsResolver } from './adapters/email/dns.js';
+import type { MatrixConfig } from './adapters/matrix/config.js';
 import type { Clock } from './common/clock.js';
 import { Roles } from './config/roles.js';
 import type { Secrets } from './config/secrets.js';
@@ -23,6 +24,7 @@ import { LinksModule } from './gateway/links/links.module.js';
 import { REMOTE_NETWORKS } from './gateway/remote/remote-networks.js';
 import type { AliasCodec } from './naming/alias/codec.js';
 import { emailCodec } from './naming/alias/email.js';
+import { matrixCodec } from './naming/alias/matrix.js';
 import { NamingModule } from './naming/naming.module.js';
 import type { EventLog } from './ops/event-log.js';
 import { requestLogging } from './ops/http-log.js';
@@ -49,6 +51,7 @@ export interface Runtime {
 /** The networks this process serves; one that is not configured is not there. */
 export interface Networks {
   readonly email?: { readonly config: EmailConfig; readonly dns: DnsResolver };
+  readonly matrix?: { readonly config: MatrixConfig };
   /** Ready-made ones: the fake network of the contract test. */
   readonly others?: readonly { readonly adapter: Adapter; readonly codec: AliasCodec }[];
 }
@@ -78,18 +81,20 @@ class RuntimeModule {
 class NetworksModule {
   static async forRoot(runtime: Runtime): Promise<DynamicModule> {
     const email = await emailAdapter(runtime);
+    const matrix = await matrixNetwork(runtime);
     const adapters: Adapter[] = [
       ...(email ? [email] : []),
       ...(runtime.networks.others ?? []).map(({ adapter }) => adapter),
     ];
-    const register = (runner: AdapterRunner): void => {
-      for (const adapter of adapters) runner.add(adapter);
+    const register = (runner: AdapterRunner, ...injected: Adapter[]): void => {
+      for (const adapter of [...adapters, ...injected]) runner.add(adapter);
     };
     const providers = [
-      { provide: 'adapters', inject: [AdapterRunner], useFactory: register },
+      { provide: 'adapters', inject: [AdapterRunner, ...(matrix?.adapters ?? [])], useFactory: register },
       { provide: NOTIFICATION_MAILER, useValue: email },
     ];
-    return { module: NetworksModule, providers, exports: [NOTIFICATION_MAILER] };
+    const imports = matrix ? [matrix.module] : [];
+    return { module: NetworksModule, imports, providers, exports: [NOTIFICATION_MAILER] };
   }
 }
 
@@ -111,9 +116,19 @@ async function remoteNetworks({ settings }: Runtime): Promise<DynamicModule> {
 @Module({ providers: [{ provide: REMOTE_NETWORKS, useValue: null }], exports: [REMOTE_NETWORKS] })
 class NoBrokerModule {}
 
+/** It keeps events and rooms in the database, so it is made by its own module. */
+async function matrixNetwork({ networks: { matrix } }: Runtime) {
+  if (!matrix) return null;
+  const [{ MatrixModule }, { MatrixAdapter }] = await Promise.all([
+    import('./adapters/matrix/matrix.module.js'),
+    import('./adapters/matrix/adapter.js'),
+  ]);
+  return { module: MatrixModule.forRoot(matrix.config), adapters: [MatrixAdapter] };
+}
+
 /** Also of networks that are switched off here: their names go on standing for the same people. */
 function codecsOf({ others = [] }: Networks): AliasCodec[] {
-  return [emailCodec, ...others.map(({ codec }) => codec)];
+  return [emailCodec, matrixCodec, ...others.map(({ codec }) => codec)];
 }
 
 @Module({})

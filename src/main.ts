@@ -131,15 +131,22 @@ function refuseUnknownRemotes({ broker }: Settings, served: readonly string[]): 
 /** Clients in a browser read no others beside the usual ones. */
 const EXPOSED_HEADERS = [...Object.values(MESSAGE_HEADERS), 'retry-after'];
 
+/** A transaction of a homeserver: a hundred events of 64 KiB, and what else comes with them. */
+const TRANSACTION_BYTES = 16_000_000;
+
 async function createApp(runtime: Runtime): Promise<NestFastifyApplication> {
   const { deliveryService, http } = runtime.settings;
-  const bodyLimit = requestLimit(deliveryService.sizeLimit);
+  const { matrix } = runtime.networks;
+  const bodyLimit = Math.max(requestLimit(deliveryService.sizeLimit), matrix ? TRANSACTION_BYTES : 0);
   const adapter = new FastifyAdapter({
     bodyLimit,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     trustProxy: http.trustedProxies,
     rewriteUrl: ({ url = '/' }) => (deliveryService.legacyLogin ? withoutLegacyPrefix(url) : url),
     requestTimeout: 60_000,
+    // Taken out rather than refused: a homeserver brings a transaction again until it is taken, whatever is in it.
+    onProtoPoisoning: 'remove',
+    onConstructorPoisoning: 'remove',
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(runtime), adapter, {
     logger: false,

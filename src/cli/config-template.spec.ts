@@ -18,7 +18,7 @@ const parse = (text: string) => parseSettings(readConfigTree({ text, env: {} }),
 /** Its commented-out settings switched on, but for those that stand for a choice rather than a default. */
 function withDefaultsSpelledOut(text: string): string {
   const choices =
-    /password:|aliasRegistry:|tls:|outgoing:|^# delivery:|expirySeconds:|retry:|backPressure:|every setting|DM3_GATEWAY/i;
+    /password:|matrix:|homeserverUrl:|serverName:|registrationFile:|aliasRegistry:|tls:|outgoing:|^# delivery:|expirySeconds:|retry:|backPressure:|every setting|DM3_GATEWAY/i;
   return text
     .split('\n')
     .map((line) => (choices.test(line) ? line : line.replace(/^(\s*)# ?(\s*[a-zA-Z]+: )/, '$1$2')))

@@ -134,6 +134,11 @@ ${hostnameLine(url)}  listen: { host: 0.0.0.0, port: 25 }
     selector: gateway
     privateKeyFile: ${JSON.stringify(files.dkimKeyFile)}
 
+# matrix:                  # see docs/matrix.md
+#   homeserverUrl: http://127.0.0.1:8008
+#   serverName: example.org
+#   registrationFile: /etc/dm3-gateway/matrix-registration.yaml # "dm3-gateway matrix registration" writes it
+
 secrets:
   rootSecretFile: ${JSON.stringify(files.rootSecretFile)}
   storageKeysFile: ${JSON.stringify(files.storageKeysFile)}

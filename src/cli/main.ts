@@ -9,6 +9,7 @@ import { inboxCommand } from './inbox.command.js';
 import { initCommand } from './init.command.js';
 import { keysCommand } from './keys.command.js';
 import { linkCommand } from './link.command.js';
+import { matrixCommand } from './matrix.command.js';
 import { nameCommand } from './name.command.js';
 import { queueCommand } from './queue.command.js';
 import { sandboxCommand } from './sandbox.command.js';
@@ -32,6 +33,7 @@ const program = new Command('dm3-gateway')
   .addCommand(queueCommand(env))
   .addCommand(tokenCommand(env))
   .addCommand(healthCommand(env))
+  .addCommand(matrixCommand(env))
   .addCommand(nameCommand(env))
   .addCommand(aliasCommand(env))
   .addCommand(keysCommand(env))

@@ -10,6 +10,7 @@ interface Options {
   readonly data: string;
   readonly portBase: number;
   readonly reset: boolean;
+  readonly matrix: boolean;
 }
 
 /** `dm3-gateway sandbox`: everything on this machine, for trying out and for tests of other programs. */
@@ -20,15 +21,16 @@ export function sandboxCommand(env: Environment): Command {
     )
     .option('--data <dir>', 'where it keeps its data between starts', DEFAULT_SANDBOX_DIR)
     .option('--port-base <n>', 'first of the six ports it takes on loopback', wholeNumber, DEFAULT_PORT_BASE)
+    .option('--matrix', 'also a Matrix homeserver (Synapse, which needs Python), on a seventh port', false)
     .option('--reset', 'begin anew: removes the data first', false)
     .action((options: Options) => run(options, env));
 }
 
-async function run({ data, portBase, reset }: Options, env: Environment): Promise<void> {
+async function run({ data, portBase, reset, matrix }: Options, env: Environment): Promise<void> {
   const began = Date.now();
   const stopped = untilStopped();
   const { startSandbox } = await import('../sandbox/sandbox.js'); // late: most commands need none of it
-  const sandbox = await startSandbox({ dataDir: data, portBase, reset, env, say: (line) => console.log(line) });
+  const sandbox = await startSandbox({ dataDir: data, portBase, reset, matrix, env, say: (line) => console.log(line) });
   console.log(banner(sandbox.file, { seconds: (Date.now() - began) / 1_000, filePath: sandbox.filePath, data }));
   await stopped;
   console.log('Stopping...');
@@ -42,6 +44,7 @@ function banner(
 ): string {
   const { smtp, http, capturedMail, deliveryService, rpcUrl, admin } = file;
   const option = data === DEFAULT_SANDBOX_DIR ? '' : ` --data ${shown(data)}`;
+  const element = matrixLines(file);
   const mail =
     String.raw`printf 'From: Carol <carol@example.org>\nTo: bob.eth@${smtp.domain}\nSubject: Hello\nMessage-ID: <'$(date +%%s)'@example.org>\n\nHi Bob, this is a mail to an ENS name.\n'`.replaceAll(
       '%%',
@@ -57,7 +60,7 @@ Ready after ${seconds.toFixed(1)} s.
   Ethereum (ENS)     ${rpcUrl}   with alice.eth and bob.eth
   Operator           ${admin.url}/admin/v1
   For programs       ${shown(filePath)}
-
+${element}
 Try it in another terminal.
 
 1. Mail Bob, whose address is his ENS name:
@@ -75,6 +78,12 @@ Try it in another terminal.
 
 Ctrl-C stops everything.
 `;
+}
+
+function matrixLines({ matrix }: SandboxFile): string {
+  if (!matrix) return '';
+  const people = matrix.users.map(({ id, password }) => `${id} (${password})`).join(', ');
+  return `  Matrix             ${matrix.homeserverUrl}   ${people}; invite @dm3_bob.eth:${matrix.serverName} to a chat\n`;
 }
 
 function wholeNumber(text: string): number {

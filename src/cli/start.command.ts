@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js';
 import { systemDns } from '../adapters/email/dns.js';
+import { matrixConfigSchema, type MatrixConfig } from '../adapters/matrix/config.js';
 import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree, type ConfigTree } from '../config/load.js';
 import { parseRoles, ROLES } from '../config/roles.js';
@@ -23,9 +24,12 @@ export function startCommand(env: Environment): Command {
     .option('--role <role>', ROLE_HELP, (role: string, before: string[] = []) => [...before, role])
     .action(async ({ config, role }: { config?: string; role?: string[] }) => {
       const roles = role && parseRoles(role);
-      const { settings: configured, email } = loadConfig(config ?? configFile(env), env);
+      const { settings: configured, email, matrix } = loadConfig(config ?? configFile(env), env);
       const settings = roles ? { ...configured, roles } : configured;
-      const networks = email ? { email: { config: email, dns: systemDns() } } : {};
+      const networks = {
+        ...(email && { email: { config: email, dns: systemDns() } }),
+        ...(matrix && { matrix: { config: matrix } }),
+      };
       const stopped = untilStopped();
       const { createRuntime, startGateway } = await import('../main.js'); // late: most commands need none of it
       const runtime = await createRuntime(settings, loadSecrets(settings.secrets, env), networks);
@@ -51,8 +55,8 @@ export function loadConfig(
   file: string,
   env: Environment,
   prepare: (tree: ConfigTree) => ConfigTree = (tree) => tree,
-): { settings: Settings; email?: EmailConfig } {
-  const sections = { ...coreSettings, email: emailConfigSchema.optional() };
-  const { email, ...settings } = parseSettings(prepare(readConfigTree({ file, env })), sections);
-  return { settings: settings as Settings, email: email as EmailConfig | undefined };
+): { settings: Settings; email?: EmailConfig; matrix?: MatrixConfig } {
+  const sections = { ...coreSettings, email: emailConfigSchema.optional(), matrix: matrixConfigSchema.optional() };
+  const { email, matrix, ...settings } = parseSettings(prepare(readConfigTree({ file, env })), sections);
+  return { settings: settings as Settings, email, matrix };
 }

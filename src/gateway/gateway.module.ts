@@ -18,6 +18,7 @@ import { SpamGuard } from '../delivery/spam/spam-guard.js';
 import { Parties } from '../delivery/submission/parties.js';
 import { AliasNames } from '../naming/alias/alias-names.js';
 import { NameService } from '../naming/name-service.js';
+import { Pictures } from '../naming/pictures.js';
 import type { EventLog } from '../ops/event-log.js';
 import { Metrics } from '../ops/metrics.js';
 import { Probes } from '../ops/probes.js';
@@ -171,6 +172,7 @@ function createWorker(
       db: Database,
       sealer: Sealer,
       names: NameService,
+      pictures: Pictures,
       accounts: AccountService,
       forwarding: ForwardingService,
       ghosts: GhostService,

@@ -5,7 +5,7 @@ import { retryPolicy } from './retry.js';
 it.each([
   ['dm3', 5, 3_600],
   ['email', 30, 7_200],
-  ['matrix', 10, 3_600],
+  ['matrix', 2, 300],
 ])('%s begins after %d s and never waits longer than %d s', (network, first, longest) => {
   const policy = retryPolicy(network, {});
   expect(nextDelaySeconds(policy, 1, 0)).toBe(first);

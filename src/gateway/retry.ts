@@ -2,9 +2,10 @@ import type { RetryPolicy } from '../outbox/retry-policy.js';
 
 type Setting = Omit<RetryPolicy, 'jitter'>;
 
-/** A mail server that greylists wants minutes; a delivery service that restarts is back in seconds. */
+/** A mail server that greylists wants minutes; a delivery service or homeserver that restarts is back in seconds. */
 const DEFAULTS: Readonly<Record<string, Setting>> = {
   dm3: { firstSeconds: 5, factor: 2, maxSeconds: 3_600 },
+  matrix: { firstSeconds: 2, factor: 2, maxSeconds: 300 },
   email: { firstSeconds: 30, factor: 2, maxSeconds: 7_200 },
 };
 const OTHERS: Setting = { firstSeconds: 10, factor: 2, maxSeconds: 3_600 };

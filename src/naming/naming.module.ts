@@ -29,6 +29,7 @@ import { EnsClient } from './ens-client.js';
 import { normaliseName } from './ens-name.js';
 import { NameService } from './name-service.js';
 import { OwnerCheck } from './owner-check.js';
+import { Pictures } from './pictures.js';
 import { ProfileResolver } from './profile-resolver.js';
 import { reportHealth } from './rpc/report-health.js';
 import { RpcEndpoints } from './rpc/rpc-endpoints.js';
@@ -73,6 +74,11 @@ const timesOf = ({ ens }: Settings) => ({
       useFactory: (settings: Settings, endpoints: RpcEndpoints) => new ChainReader(chainOf(settings, endpoints)),
     },
     fromParts(OwnerCheck, { crypto: CRYPTO, chain: ChainReader }),
+    fromParts(Pictures, {
+      ens: EnsClient,
+      ipfsGateway: [SETTINGS, ({ ens }: Settings) => ens.ipfsGateway],
+      allowPrivate: [SETTINGS, ({ ens }: Settings) => ens.allowPrivateFetch],
+    }),
     {
       provide: ProfileResolver,
       inject: [EnsClient, CRYPTO, OwnerCheck, CLOCK, SETTINGS],
@@ -165,6 +171,7 @@ const timesOf = ({ ens }: Settings) => ({
     EnsClient,
     ChainAccount,
     OwnerCheck,
+    Pictures,
     ProfileResolver,
     AliasNames,
     AliasTranslator,

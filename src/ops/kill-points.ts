@@ -28,6 +28,9 @@ export const KILL_POINTS = [
   'from-dm3.frozen',
   /** The foreign network has taken it. */
   'from-dm3.sent',
+  /** Events of a homeserver: after the commit, before it has its answer; and handled, before that is written down. */
+  'matrix.accepted',
+  'matrix.handled',
   'notice.frozen',
   'notice.sent',
 ] as const;

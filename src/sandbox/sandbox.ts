@@ -3,6 +3,7 @@ import path from 'node:path';
 import { emailConfigSchema, type EmailConfig } from '../adapters/email/config.js';
 import { hostnameOf, recordsOf } from '../adapters/email/dns-records.js';
 import type { DnsResolver, DnsZone } from '../adapters/email/dns.js';
+import { matrixConfigSchema, type MatrixConfig } from '../adapters/matrix/config.js';
 import type { Environment } from '../config/env.js';
 import { parseSettings, readConfigTree } from '../config/load.js';
 import { backupMarkOf } from '../ops/doctor/secret-checks.js';
@@ -22,6 +23,7 @@ import { startCapturedMail, type CapturedMail } from './captured-mail.js';
 import { openDataDirectory, resetDataDirectory, type DataDirectory } from './data-directory.js';
 import { startPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { startChain, stopOrphanedChain, type LocalChain } from './local-chain.js';
+import { startMatrixSide, type MatrixSide, type SandboxMatrix } from './matrix-side.js';
 import { MAIL_DOMAIN, ROOT_NAME, SERVICE_NAME } from './names.js';
 import { sandboxPeople, type Person } from './people.js';
 import { choosePorts, CLOSING_PATIENCE_MS, LOOPBACK, type SandboxPorts } from './ports.js';
@@ -36,6 +38,8 @@ export interface SandboxOptions {
   readonly dataDir: string;
   readonly portBase: number;
   readonly reset: boolean;
+  /** Also a Matrix homeserver, which needs Python. */
+  readonly matrix?: boolean;
   readonly env: Environment;
   /** One line for the person at the console. */
   readonly say: (line: string) => void;
@@ -55,6 +59,8 @@ export interface SandboxFile {
   readonly smtp: { readonly host: string; readonly port: number; readonly domain: string };
   readonly capturedMail: { readonly url: string };
   readonly admin: { readonly url: string; readonly token: string };
+  /** Only with --matrix. */
+  readonly matrix?: SandboxMatrix;
   readonly users: readonly { readonly name: string; readonly address: string; readonly walletPrivateKey: string }[];
   readonly pid: number;
 }
@@ -116,18 +122,29 @@ async function start(options: SandboxOptions, helpers: Helpers): Promise<Sandbox
   const secrets = loadSecrets(files, options.env);
   const crypto = await createSodiumProvider();
   const people = sandboxPeople(crypto, SERVICE_NAME);
+  const matrix = options.matrix ? await helpers.keep(matrixSide(directory, ports, say)) : undefined;
   say('Setting up ENS...');
   const world = await worldOf({ directory, chain, ports, crypto, people, secrets });
-  const tree = settingsTree({ ports, postgres, chain, world, files, capturedMail, people });
+  const tree = settingsTree({ ports, postgres, chain, world, files, capturedMail, people, matrix });
   writeConfiguration(directory, tree);
   say('Starting the gateway...');
   const gateway = await runGateway(tree, secrets, options);
   helpers.add(() => gateway.stop());
   await welcome(gateway, people, files.adminToken);
-  const file = describe({ chain, world, ports, capturedMail, people, token: files.adminToken });
+  const file = describe({ chain, world, ports, capturedMail, people, matrix, token: files.adminToken });
   const filePath = publish(directory, file);
   helpers.add(async () => fs.rmSync(filePath, { force: true }));
   return { file, filePath, stop: () => helpers.stop() };
+}
+
+/** Its port follows the others. */
+function matrixSide(
+  { path: dir }: DataDirectory,
+  ports: SandboxPorts,
+  log: SandboxOptions['say'],
+): Promise<MatrixSide> {
+  const port = Math.max(...Object.values(ports)) + 1;
+  return startMatrixSide({ dir: path.join(dir, 'matrix'), port, gatewayUrl: `http://${LOOPBACK}:${ports.http}`, log });
 }
 
 async function startHelpers(
@@ -165,7 +182,7 @@ function worldOf(parts: {
   });
 }
 
-type SettingsTree = SettingsInput & { email: Record<string, unknown> };
+type SettingsTree = SettingsInput & { email: Record<string, unknown>; matrix?: MatrixSide['section'] };
 
 function settingsTree(parts: {
   ports: SandboxPorts;
@@ -175,8 +192,9 @@ function settingsTree(parts: {
   files: SecretFiles;
   capturedMail: CapturedMail;
   people: readonly Person[];
+  matrix: MatrixSide | undefined;
 }): SettingsTree {
-  const { ports, postgres, chain, world, files, capturedMail, people } = parts;
+  const { ports, postgres, chain, world, files, capturedMail, people, matrix } = parts;
   return {
     database: { ...postgres.connection },
     http: { port: ports.http, publicUrl: `http://${LOOPBACK}:${ports.http}` },
@@ -205,6 +223,7 @@ function settingsTree(parts: {
       dkim: { selector: DKIM_SELECTOR, privateKeyFile: files.dkimKeyFile },
       operator: people[0]!.name,
     },
+    ...(matrix && { matrix: matrix.section }),
     secrets: { rootSecretFile: files.rootSecretFile, storageKeysFile: files.storageKeysFile },
   };
 }
@@ -237,12 +256,16 @@ async function runGateway(
   secrets: Secrets,
   { env, dataDir }: SandboxOptions,
 ): Promise<RunningGateway> {
-  const sections = { ...coreSettings, email: emailConfigSchema };
+  const sections = { ...coreSettings, email: emailConfigSchema, matrix: matrixConfigSchema.optional() };
   const merged = readConfigTree({ text: JSON.stringify(tree), env });
-  const { email, ...settings } = parseSettings(merged, sections) as Settings & { email: EmailConfig };
+  const { email, matrix, ...settings } = parseSettings(merged, sections) as Settings & {
+    email: EmailConfig;
+    matrix?: MatrixConfig;
+  };
+  const networks = { email: { config: email, dns: noDns }, ...(matrix && { matrix: { config: matrix } }) };
   const logFile = path.join(dataDir, 'gateway.log');
   const logger = createLogger({ level: settings.logLevel, destination: fs.createWriteStream(logFile, { flags: 'a' }) });
-  return startGateway(await createRuntime(settings, secrets, { email: { config: email, dns: noDns } }, logger));
+  return startGateway(await createRuntime(settings, secrets, networks, logger));
 }
 
 /** Opens the people's mailboxes and lets the operator in. */
@@ -258,9 +281,10 @@ function describe(parts: {
   ports: SandboxPorts;
   capturedMail: CapturedMail;
   people: readonly Person[];
+  matrix: MatrixSide | undefined;
   token: string;
 }): SandboxFile {
-  const { chain, world, ports, capturedMail, people, token } = parts;
+  const { chain, world, ports, capturedMail, people, matrix, token } = parts;
   const url = `http://${LOOPBACK}:${ports.http}`;
   return {
     ready: true,
@@ -275,6 +299,7 @@ function describe(parts: {
     smtp: { host: LOOPBACK, port: ports.smtp, domain: MAIL_DOMAIN },
     capturedMail: { url: capturedMail.url },
     admin: { url: `http://${LOOPBACK}:${ports.admin}`, token },
+    ...(matrix && { matrix: matrix.file }),
     users: people.map(({ name, address, walletPrivateKey }) => ({ name, address, walletPrivateKey })),
     pid: process.pid,
   };

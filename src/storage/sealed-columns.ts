@@ -17,8 +17,12 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   byId('conversation', 'sealed_context'),
   byId('conversation', 'sealed_shown_name'),
   byAddress('ghost', 'sealed_foreign_address'),
-  { table: 'login_challenge', column: 'sealed_challenge', key: 'challenge_key', keyType: 'bytea', row: hex },
+  byKey('login_challenge', 'sealed_challenge', 'challenge_key'),
   byId('mailbox', 'sealed_envelope'),
+  byKey('matrix_event', 'sealed_event_id', 'event_key'),
+  byKey('matrix_ghost', 'sealed_ghost', 'user_key'),
+  byId('matrix_inbox', 'sealed_event'),
+  byId('matrix_room', 'sealed_room'),
   byId('message', 'sealed_payload'),
   byId('message', 'sealed_frozen'),
   byId('message_event', 'sealed_answer'),
@@ -36,6 +40,10 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
 
 function byId(table: string, column: string): SealedColumn {
   return { table, column, key: 'id', keyType: 'uuid', row: String };
+}
+
+function byKey(table: string, column: string, key: string): SealedColumn {
+  return { table, column, key, keyType: 'bytea', row: hex };
 }
 
 function byAddress(table: string, column: string): SealedColumn {

@@ -14,6 +14,8 @@ export class FaultLink {
   #isStalled = false;
   #pauseMs = 0;
   #bytesLeft = Infinity;
+  #muteAt: { readonly text: string; readonly seen: () => void } | null = null;
+  #isMuted = false;
 
   private constructor(
     private readonly target: NetConnectOpts,
@@ -55,11 +57,21 @@ export class FaultLink {
     this.#bytesLeft = bytes;
   }
 
+  /**
+   * The peer gets the next request that holds this text, and nothing it says from then on comes back.
+   * @returns when it went through
+   */
+  async loseAnswerTo(text: string): Promise<void> {
+    await new Promise<void>((seen) => (this.#muteAt = { text, seen }));
+  }
+
   /** All is well again; what was stalled goes on. */
   async mend(): Promise<void> {
     this.#isStalled = false;
     this.#pauseMs = 0;
     this.#bytesLeft = Infinity;
+    this.#muteAt = null;
+    this.#isMuted = false;
     this.#changes.emit('change');
     if (this.#server) return;
     this.#server = createServer({ allowHalfOpen: true }, (near) => this.#join(near)).listen(this.port, LOOPBACK);
@@ -79,7 +91,7 @@ export class FaultLink {
       socket.on('error', hangUp).on('close', () => this.#sockets.delete(socket));
     }
     this.#carry(near, far, (chunk) => this.#spend(chunk)).catch(hangUp);
-    this.#carry(far, near, (chunk) => chunk).catch(hangUp);
+    this.#carry(far, near, (chunk) => (this.#isMuted ? chunk.subarray(0, 0) : chunk)).catch(hangUp);
   }
 
   /** @param allow what of a piece goes through */
@@ -99,6 +111,11 @@ export class FaultLink {
   }
 
   #spend(chunk: Buffer): Buffer {
+    if (this.#muteAt && chunk.includes(this.#muteAt.text)) {
+      this.#isMuted = true;
+      this.#muteAt.seen();
+      this.#muteAt = null;
+    }
     const allowed = chunk.subarray(0, this.#bytesLeft);
     this.#bytesLeft -= allowed.length;
     if (this.#bytesLeft === 0) setImmediate(() => this.#hangUp());

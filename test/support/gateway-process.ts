@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { EmailConfig } from '../../src/adapters/email/config.js';
+import type { MatrixConfigInput } from '../../src/adapters/matrix/config.js';
 import type { SettingsInput } from '../../src/config/settings.js';
 import { freePort, LOOPBACK } from '../../src/sandbox/ports.js';
 import { eventually } from './eventually.js';
@@ -15,6 +16,9 @@ export interface GatewayProcessOptions {
   readonly settings?: Partial<SettingsInput>;
   /** Its email section; without one it serves dm3 only. */
   readonly email?: EmailConfig;
+  readonly matrix?: MatrixConfigInput;
+  /** Of HTTP, where somebody has to know it before. */
+  readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -27,8 +31,8 @@ export class GatewayProcess {
 
   /** Ready. @param home where its configuration goes */
   static async start(world: TestGateway, home: string, options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
-    const { roles = [], settings: others, email, env } = options;
-    const port = await freePort();
+    const { roles = [], settings: others, email, matrix, env } = options;
+    const port = options.port ?? (await freePort());
     const settings = {
       ...world.settings,
       http: { ...world.settings.http, port },
@@ -36,6 +40,7 @@ export class GatewayProcess {
       logLevel: 'warn',
       ...others,
       email,
+      matrix,
     };
     const file = path.join(home, `gateway-${port}.yaml`);
     writeFileSync(file, JSON.stringify(settings)); // which is YAML, too

@@ -1,4 +1,4 @@
-export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium' | 'postgresql-15' | 'rabbitmq-server';
+export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium' | 'postgresql-15' | 'rabbitmq-server' | 'synapse';
 
 export interface Peer {
   readonly name: PeerName;

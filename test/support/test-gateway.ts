@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { DestinationStream } from 'pino';
 import { emailConfigSchema, type EmailConfig, type EmailConfigInput } from '../../src/adapters/email/config.js';
 import type { DnsResolver } from '../../src/adapters/email/dns.js';
+import { matrixConfigSchema, type MatrixConfigInput } from '../../src/adapters/matrix/config.js';
 import type { Networks } from '../../src/app.module.js';
 import type { EnsName } from '../../src/common/ids.js';
 import { coreSchema, type SettingsInput } from '../../src/config/settings.js';
@@ -46,6 +47,9 @@ export interface TestGatewayOptions {
   readonly ccipRead?: Partial<SettingsInput['ccipRead']>;
   readonly email?: Partial<EmailConfigInput>;
   readonly dns?: DnsResolver;
+  readonly matrix?: MatrixConfigInput;
+  /** Of HTTP, where somebody has to know it before. */
+  readonly httpPort?: number;
   /** Where they come from otherwise than out of thin air. */
   readonly secrets?: Secrets;
   /** Networks beside email. */
@@ -80,7 +84,11 @@ export class TestGateway {
   static async create(options: TestGatewayOptions = {}): Promise<TestGateway> {
     const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-suite-'));
     const schema = await createTestSchema('gateway', options.postgres);
-    const [httpPort, smtpPort, crypto] = [await freePort(), await freePort(), await createSodiumProvider()];
+    const [httpPort, smtpPort, crypto] = [
+      options.httpPort ?? (await freePort()),
+      await freePort(),
+      await createSodiumProvider(),
+    ];
     const mailbox = await startCapturedMail({ dir: home, smtpPort: 0, httpPort: 0 });
     const secrets = options.secrets ?? freshSecrets();
     const deployer = await fundedDeployer();
@@ -93,7 +101,7 @@ export class TestGateway {
       people: [alice, bob],
       ccipUrl: ccipUrl(url),
       ccipSigner: ccipSigners(crypto, secrets.rootSecret, 1).current,
-      topLevelAliases: { email: `email.${ROOT}` },
+      topLevelAliases: { email: `email.${ROOT}`, matrix: `matrix.${ROOT}` },
     });
     const settings: SettingsInput = {
       database: schema.options,
@@ -112,7 +120,7 @@ export class TestGateway {
       names: { root: ROOT, aliasRegistry: world.aliasRegistry, aliasCacheSeconds: 1 },
       ccipRead: { resolvers: [world.offchainResolver], ...options.ccipRead },
       deliveryService: { name: SERVICE, signUp: { policy: 'open' } },
-      delivery: { retry: { email: FAST_RETRY, dm3: FAST_RETRY }, pollSeconds: 0.2 },
+      delivery: { retry: { email: FAST_RETRY, dm3: FAST_RETRY, matrix: FAST_RETRY }, pollSeconds: 0.2 },
       shutdown: { readinessGraceSeconds: 0 },
       ...options.settings,
     };
@@ -124,7 +132,11 @@ export class TestGateway {
       ...options.email,
     });
     const logger = createLogger(options.log ?? { level: 'silent' });
-    const networks = { email: { config: email, dns: options.dns ?? noDns }, others: options.adapters ?? [] };
+    const networks: Networks = {
+      email: { config: email, dns: options.dns ?? noDns },
+      matrix: options.matrix && { config: matrixConfigSchema.parse(options.matrix) },
+      others: options.adapters ?? [],
+    };
     const parsed = coreSchema.parse(settings);
     const withRoles = { ...parsed, roles: [...(options.roles ?? parsed.roles)] };
     const running = await startGateway(await createRuntime(withRoles, secrets, networks, logger));

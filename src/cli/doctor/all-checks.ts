@@ -1,6 +1,8 @@
 import { emailChecks } from '../../adapters/email/checks/email-checks.js';
 import type { DnsResolver } from '../../adapters/email/dns.js';
 import type { EmailConfig } from '../../adapters/email/config.js';
+import { matrixChecks } from '../../adapters/matrix/checks/matrix-checks.js';
+import type { MatrixConfig } from '../../adapters/matrix/config.js';
 import { systemClock as clock } from '../../common/clock.js';
 import type { EthAddress } from '../../common/ids.js';
 import { secretChecks } from '../../ops/doctor/secret-checks.js';
@@ -25,11 +27,12 @@ export interface Subject {
   readonly settings: Settings;
   readonly secrets: Secrets;
   readonly email: EmailConfig | undefined;
+  readonly matrix?: MatrixConfig | undefined;
   readonly resolver: DnsResolver;
 }
 
 /** Every part adds its own: a new network one line at the end. `close` frees the connections. */
-export async function allChecks({ settings, secrets, email, resolver }: Subject) {
+export async function allChecks({ settings, secrets, email, matrix, resolver }: Subject) {
   const { ens, names, ccipRead, http, deliveryService } = settings;
   const crypto = await createSodiumProvider();
   const endpoints = new RpcEndpoints(ens);
@@ -63,6 +66,7 @@ export async function allChecks({ settings, secrets, email, resolver }: Subject)
     }),
     ...serviceChecks({ own, ens: ensClient, publicUrl, clock }),
     ...(email ? emailChecks({ config: email, resolver, clock, fetchText }) : []),
+    ...(matrix ? matrixChecks(matrix) : []),
   ];
   const close = () => {
     aliases?.close();

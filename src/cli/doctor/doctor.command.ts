@@ -27,7 +27,9 @@ interface Place {
 /** `dm3-gateway doctor`: compares the configuration with the world. */
 export function doctorCommand(env: Environment): Command {
   return new Command('doctor')
-    .description('Check secrets, database, Ethereum, ENS, DNS and mail against the configuration, and say what to fix.')
+    .description(
+      'Check secrets, database, Ethereum, ENS, DNS, mail and Matrix against the configuration, and say what to fix.',
+    )
     .option('--config <file>', 'configuration file')
     .option('--sandbox [dir]', 'look at the running sandbox, with its stand-in for DNS')
     .option('--dns-zone <file>', 'ask this JSON file in place of DNS: {"<name>": {"MX": [{exchange, priority}], ...}}')
@@ -39,11 +41,11 @@ export function doctorCommand(env: Environment): Command {
 
 async function run(options: Options, env: Environment): Promise<void> {
   const { config, dnsZone } = placeOf(options, env);
-  const { settings, email } = loadConfig(config, env);
+  const { settings, email, matrix } = loadConfig(config, env);
   const resolver = dnsZone === undefined ? systemDns() : zoneIn(dnsZone);
   const secrets = loadSecrets(settings.secrets, env);
   const { allChecks } = await import('./all-checks.js'); // late: it loads every part
-  const { checks, close } = await allChecks({ settings, secrets, email, resolver });
+  const { checks, close } = await allChecks({ settings, secrets, email, matrix, resolver });
   const seen: Examined[] = [];
   try {
     for await (const examined of examine(checks)) {

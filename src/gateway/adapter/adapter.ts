@@ -116,6 +116,15 @@ export interface ForeignMessage {
   readonly isBulk?: boolean;
 }
 
+/** What a dm3 user shows of himself. */
+export interface Picture {
+  /** Whatever it came from: another source is another picture. */
+  readonly source: string;
+  /** Of an image that is not a document: png, jpeg, gif, webp. */
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
 export interface Acceptance {
   readonly status: 'accepted' | 'duplicate';
   /** Our id of the first receiver's message: what `trace` takes. */
@@ -140,6 +149,14 @@ export interface GatewayPort {
    *   `facts.retryAfterSeconds`).
    */
   receive(message: ForeignMessage): Promise<Acceptance>;
+
+  /**
+   * For networks that show pictures of people. Not every port has it.
+   * @param known source of the picture that is shown already
+   * @returns null if there is none to show, `unchanged` if it is the known one
+   * @throws NamingUnavailableError and what fetching throws: the one that is shown stays
+   */
+  pictureOf?(name: EnsName, known: string | null): Promise<Picture | 'unchanged' | null>;
 
   /** A delivery report that the foreign network sent about one of our messages (by the id we gave it). */
   reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void>;

@@ -5,13 +5,14 @@ import type { ForwardingService } from '../../delivery/forwarding/forwarding.ser
 import { InvalidNameError, normaliseName } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
+import type { Pictures } from '../../naming/pictures.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { QueuePressure } from '../../outbox/pressure.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { Database, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
-import type { Acceptance, ForeignMessage, GatewayPort, Target } from '../adapter/adapter.js';
+import type { Acceptance, ForeignMessage, GatewayPort, Picture, Target } from '../adapter/adapter.js';
 import { RelayRefusedError } from '../adapter/errors.js';
 import type { Attachments } from '../attachments/attachments.js';
 import type { Shrunk } from '../attachments/shrink.js';
@@ -32,6 +33,7 @@ interface Parts {
   readonly db: Database;
   readonly sealer: Sealer;
   readonly names: NameService;
+  readonly pictures: Pictures;
   readonly accounts: AccountService;
   readonly forwarding: ForwardingService;
   readonly ghosts: GhostService;
@@ -91,6 +93,10 @@ export class GatewayPortService implements GatewayPort {
       verdict: message.identity.verdict,
     });
     return accepted;
+  }
+
+  pictureOf(name: EnsName, known: string | null): Promise<Picture | 'unchanged' | null> {
+    return this.parts.pictures.of(name, known);
   }
 
   async reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void> {

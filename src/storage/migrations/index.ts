@@ -14,6 +14,7 @@ import { QueueCare1790001000000 } from './1790001000000-queue-care.js';
 import { Attachments1790001100000 } from './1790001100000-attachments.js';
 import { Upkeep1790001200000 } from './1790001200000-upkeep.js';
 import { RemoteSends1790001300000 } from './1790001300000-remote-sends.js';
+import { Matrix1790002000000 } from './1790002000000-matrix.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   Attachments1790001100000,
   Upkeep1790001200000,
   RemoteSends1790001300000,
+  Matrix1790002000000,
 ];

@@ -1,0 +1,196 @@
+import type { Clock } from '../../common/clock.js';
+import type { ForeignAddress } from '../../common/ids.js';
+import type {
+  Adapter,
+  AdapterHealth,
+  Capabilities,
+  GatewayPort,
+  NoticeSender,
+  OutgoingMessage,
+  OutgoingNotice,
+  Rendering,
+} from '../../gateway/adapter/adapter.js';
+import type { EventLog } from '../../ops/event-log.js';
+import type { Database } from '../../storage/database.js';
+import type { Sealer } from '../../storage/sealer.js';
+import { formatAddress, isMatrix } from './address.js';
+import { MatrixApi } from './api.js';
+import type { MatrixConfig } from './config.js';
+import { AdapterStoppedError, AppserviceRefusedError } from './errors.js';
+import { EventStore } from './event.store.js';
+import { isGhostId } from './ghost-id.js';
+import { GhostAccountStore } from './ghost.store.js';
+import { MatrixGhosts } from './ghosts.js';
+import { Homeserver } from './homeserver.js';
+import { MatrixInbox } from './inbox.js';
+import { InboxStore } from './inbox.store.js';
+import { MATRIX, MatrixIntake } from './intake.js';
+import { MediaLimit } from './media.js';
+import { Membership } from './membership.js';
+import { Introduction } from './introduction.js';
+import type { Registration } from './registration.js';
+import { decodeRendering } from './rendering.js';
+import { RoomStore } from './room.store.js';
+import { MatrixRooms } from './rooms.js';
+import { MatrixSender } from './sender.js';
+import { toMatrix, toNotice } from './to-matrix.js';
+import { readTransaction } from './transaction.js';
+import { MatrixHousekeeping } from './housekeeping.js';
+
+const MAX_ATTACHMENT_BYTES = 100_000_000;
+const MAX_TEXT_BYTES = 1_000_000;
+
+export interface MatrixAdapterOptions {
+  readonly config: MatrixConfig;
+  readonly registration: Registration;
+  readonly db: Database;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly log: EventLog;
+  /** How long an event stays with a process that fell silent. */
+  readonly leaseSeconds: number;
+}
+
+/** What lives between start and stop. */
+interface Running {
+  readonly homeserver: Homeserver;
+  readonly inbox: MatrixInbox;
+  readonly sender: MatrixSender;
+  readonly ghosts: MatrixGhosts;
+  readonly port: GatewayPort;
+  readonly introduction: Introduction;
+  readonly housekeeping: MatrixHousekeeping;
+}
+
+/** An application service: the homeserver brings us events, and our ghosts speak through its client-server API. */
+export class MatrixAdapter implements Adapter, NoticeSender {
+  readonly network = MATRIX;
+  #running: Running | null = null;
+
+  constructor(private readonly options: MatrixAdapterOptions) {}
+
+  get registration(): Registration {
+    return this.options.registration;
+  }
+
+  owns(address: ForeignAddress): boolean {
+    return isMatrix(address);
+  }
+
+  formatAddress(address: ForeignAddress): string {
+    return formatAddress(address);
+  }
+
+  capabilities(): Capabilities {
+    const receipts = this.options.config.readReceipts ? 'full' : 'dropped';
+    return {
+      types: {
+        new: 'full',
+        reply: 'full',
+        edit: 'full',
+        reaction: 'full',
+        delete: 'full',
+        'read-received': 'dropped',
+        'read-opened': receipts,
+      },
+      attachments: 'full',
+      maxAttachmentBytes: MAX_ATTACHMENT_BYTES,
+      maxTextBytes: MAX_TEXT_BYTES,
+    };
+  }
+
+  /** All go to one homeserver: a person whom it asks us to wait with holds up nobody else. */
+  destinationOf(address: ForeignAddress): string {
+    return formatAddress(address);
+  }
+
+  async start(port: GatewayPort): Promise<void> {
+    const running = this.#assemble(port);
+    this.#running = running;
+    running.inbox.start();
+    running.introduction.start();
+    running.housekeeping.start();
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = null;
+    if (!running) return;
+    running.homeserver.close();
+    running.introduction.stop();
+    await running.housekeeping.stop();
+    await running.inbox.stop();
+    await running.ghosts.settled();
+  }
+
+  async health(): Promise<AdapterHealth> {
+    if (!this.#running) return { status: 'down', detail: 'The Matrix adapter is not running.' };
+    return this.#running.introduction.health();
+  }
+
+  async render(outgoing: OutgoingMessage): Promise<Rendering> {
+    return toMatrix(outgoing, this.options.config.serverName);
+  }
+
+  async renderNotice(notice: OutgoingNotice): Promise<Rendering | null> {
+    return toNotice(notice);
+  }
+
+  async send(rendering: Rendering): Promise<void> {
+    if (!this.#running) throw new AdapterStoppedError();
+    await this.#running.sender.send(decodeRendering(rendering.body));
+  }
+
+  /**
+   * A transaction of the homeserver; after this it may forget the events.
+   * @throws AppserviceRefusedError for what is no transaction; StorageUnavailableError
+   */
+  async take(body: unknown): Promise<void> {
+    if (!this.#running) throw new AdapterStoppedError();
+    const { events, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
+    const added = await this.#running.inbox.accept(events);
+    const { log } = this.options;
+    if (unreadable > 0) log.warn('matrix.events-unreadable', { network: MATRIX, count: unreadable });
+    log.debug('matrix.transaction', { network: MATRIX, count: added });
+  }
+
+  /** The homeserver asks whether somebody in our namespace exists; asking makes the account. */
+  async introduce(userId: string): Promise<void> {
+    if (!this.#running) throw new AdapterStoppedError();
+    const { ghosts, port } = this.#running;
+    const name = await ghosts.nameOf(userId);
+    if (name === null) throw new AppserviceRefusedError({ code: 'NOT_HERE', reason: `${userId} stands for no name.` });
+    await port.lookup(name);
+    await ghosts.ensure(name);
+  }
+
+  #isOurs(userId: string): boolean {
+    const { config, registration } = this.options;
+    return isGhostId(userId, config.serverName) || userId === `@${registration.sender_localpart}:${config.serverName}`;
+  }
+
+  #assemble(port: GatewayPort): Running {
+    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
+    const { serverName } = config;
+    const timeoutMs = config.timeoutSeconds * 1_000;
+    const homeserver = new Homeserver({ url: config.homeserverUrl, token: registration.as_token, timeoutMs });
+    const api = new MatrixApi(homeserver);
+    const [rooms, events, inboxStore] = [new RoomStore(sealer), new EventStore(sealer), new InboxStore(sealer)];
+    const isOurs = (userId: string) => this.#isOurs(userId);
+    const now = () => clock.now();
+    const ghosts = new MatrixGhosts({ db, api, port, store: new GhostAccountStore(sealer), serverName, now, log });
+    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
+    const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
+    const chats = new MatrixRooms({ db, api, store: rooms, serverName });
+    const limit = new MediaLimit({ api, now });
+    return {
+      homeserver,
+      port,
+      ghosts,
+      inbox: new MatrixInbox({ db, store: inboxStore, handler, log, retrySeconds: config.retrySeconds, leaseSeconds }),
+      sender: new MatrixSender({ db, api, ghosts, rooms: chats, events, limit }),
+      introduction: new Introduction({ api, registrationId: registration.id, log }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: inboxStore, events, log }),
+    };
+  }
+}

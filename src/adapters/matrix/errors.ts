@@ -1,0 +1,82 @@
+import { GatewayError, type ErrorKind } from '../../common/errors.js';
+import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
+import { cleanLine } from './text.js';
+
+/** The homeserver refused a call, or could not be reached. */
+export class HomeserverError extends GatewayError {
+  /** 0 where there was no answer. */
+  readonly status: number;
+  /** `M_FORBIDDEN`; null where the answer was none of Matrix. */
+  readonly errcode: string | null;
+
+  constructor(options: { status: number; errcode: string | null; words: string; cause?: unknown }) {
+    const { status, errcode, words, cause } = options;
+    const retryable = isPassing(status, errcode);
+    super({
+      code: errcode ?? (status === 0 ? 'HOMESERVER_UNREACHABLE' : 'HOMESERVER_FAILED'),
+      kind: retryable ? 'unavailable' : 'forbidden',
+      message: retryable
+        ? `The homeserver cannot take this at the moment: ${words}`
+        : `The homeserver refused: ${words}`,
+      retryable,
+      outage: status === 0 || (status >= 500 && errcode === null),
+      cause,
+    });
+    this.status = status;
+    this.errcode = errcode;
+  }
+}
+
+/** What an operator mends (tokens, a proxy in between) passes, too: nobody's message is given up for it. */
+function isPassing(status: number, errcode: string | null): boolean {
+  if (errcode === null || status >= 500 || status === 429 || status === 401) return true;
+  return errcode === 'M_EXCLUSIVE' || errcode === 'M_UNRECOGNIZED';
+}
+
+/** As the core expects it of an adapter that sends. */
+export function toDeliveryError(error: unknown): unknown {
+  if (!(error instanceof HomeserverError)) return error;
+  const { code, message, retryable, outage, status } = error;
+  const certainty = status === 0 ? 'uncertain' : 'certain';
+  return new DeliveryFailedError({ code, reason: message, retryable, certainty, outage, cause: error });
+}
+
+/** Before the start and after the stop. */
+export class AdapterStoppedError extends DeliveryFailedError {
+  constructor() {
+    super({ code: 'ADAPTER_STOPPED', reason: 'The Matrix adapter is not running.', retryable: true });
+  }
+}
+
+/** A Matrix error as an HTTP answer. */
+export interface MatrixReply {
+  readonly status: number;
+  readonly body: { readonly errcode: string; readonly error: string };
+}
+
+/** Refusals of requests that the homeserver makes. */
+const REFUSALS = {
+  MISSING_TOKEN: { kind: 'unauthorized', status: 401, errcode: 'M_MISSING_TOKEN' },
+  WRONG_TOKEN: { kind: 'forbidden', status: 403, errcode: 'M_FORBIDDEN' },
+  BAD_TRANSACTION: { kind: 'invalid-input', status: 400, errcode: 'M_BAD_JSON' },
+  NOT_HERE: { kind: 'not-found', status: 404, errcode: 'M_NOT_FOUND' },
+} as const satisfies Record<string, { kind: ErrorKind; status: number; errcode: string }>;
+
+export class AppserviceRefusedError extends GatewayError {
+  constructor({ code, reason }: { code: keyof typeof REFUSALS; reason: string }) {
+    super({ code, kind: REFUSALS[code].kind, message: reason });
+  }
+}
+
+/** The one place where errors become answers to the homeserver; it comes again with whatever is not answered by 200. */
+export function toMatrixReply(error: unknown): MatrixReply {
+  if (!(error instanceof GatewayError)) return reply(500, 'M_UNKNOWN', 'Something went wrong on our side.');
+  const refusal = (REFUSALS as Readonly<Record<string, { status: number; errcode: string }>>)[error.code];
+  if (refusal) return reply(refusal.status, refusal.errcode, error.message);
+  if (error.kind === 'not-found') return reply(404, 'M_NOT_FOUND', error.message);
+  return reply(error.retryable ? 503 : 400, 'M_UNKNOWN', error.message);
+}
+
+function reply(status: number, errcode: string, text: string): MatrixReply {
+  return { status, body: { errcode, error: cleanLine(text, 400) } };
+}

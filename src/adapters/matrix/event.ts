@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+const schema = z.object({
+  type: z.string().min(1),
+  event_id: z.string().min(1),
+  room_id: z.string().min(1),
+  sender: z.string().min(1),
+  content: z.record(z.string(), z.unknown()).default({}),
+  state_key: z.string().optional(),
+  redacts: z.string().optional(),
+  origin_server_ts: z.number().optional(),
+  unsigned: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** An event as the homeserver brings it; what is not named here is nobody's business. */
+export type MatrixEvent = Readonly<z.output<typeof schema>>;
+
+/** A read receipt, which is no event of its own: it gets an id so that it is handled once. */
+export const RECEIPT = 'm.receipt';
+
+/** Null for what is no event: it cannot be told from a repeat, nor belong anywhere. */
+export function parseEvent(value: unknown): MatrixEvent | null {
+  return schema.safeParse(value).data ?? null;
+}
+
+const receiptSchema = z.object({
+  type: z.literal(RECEIPT),
+  room_id: z.string().min(1),
+  content: z.record(z.string(), z.object({ 'm.read': z.record(z.string(), z.unknown()).optional() })),
+});
+
+/** The receipts of an ephemeral event, one a reader and message; typing, presence and the like are none. */
+export function receiptsIn(value: unknown): MatrixEvent[] {
+  const { data } = receiptSchema.safeParse(value);
+  if (!data) return [];
+  return Object.entries(data.content).flatMap(([about, { 'm.read': readers = {} }]) =>
+    Object.keys(readers).map((sender) => ({
+      type: RECEIPT,
+      event_id: `receipt ${about} ${sender}`,
+      room_id: data.room_id,
+      sender,
+      content: { about },
+    })),
+  );
+}
+
+/** A member of an event's content, if it is text. */
+export function textIn(content: Readonly<Record<string, unknown>>, key: string): string | null {
+  const value = content[key];
+  return typeof value === 'string' ? value : null;
+}
+
+/** A member of an event's content, if it is an object. */
+export function objectIn(content: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
+  const value = content[key];
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : {};
+}

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { Queryable } from '../../storage/database.js';
+import type { Sealer } from '../../storage/sealer.js';
+import type { MatrixEvent } from './event.js';
+
+export interface InboxItem {
+  readonly id: string;
+  /** @throws SealBrokenError; StorageKeyMissingError (retry) */
+  open(): MatrixEvent;
+  /** Attempts that ended so far. */
+  readonly attempts: number;
+  readonly receivedAt: Date;
+}
+
+interface Row {
+  readonly id: string;
+  readonly sealed_event: Buffer;
+  readonly attempts: number;
+  readonly received_at: Date;
+}
+
+const place = (id: string) => ({ table: 'matrix_inbox', column: 'sealed_event', row: id });
+
+/**
+ * Table `matrix_inbox`: what the homeserver brought, from the moment it has its answer. Settled rows lose the event
+ * and stay for a while, so that it is handled once however often it comes.
+ */
+export class InboxStore {
+  constructor(private readonly sealer: Sealer) {}
+
+  /** @returns how many of them are new */
+  async add(tx: Queryable, events: readonly MatrixEvent[]): Promise<number> {
+    const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event)
+      VALUES ($1, $2, $3, $4) ON CONFLICT (event_key) DO NOTHING RETURNING id`;
+    let added = 0;
+    for (const event of events) {
+      const id = randomUUID();
+      const eventKey = this.sealer.keyedHash('matrix inbox', event.event_id);
+      const roomKey = this.sealer.keyedHash('matrix inbox room', event.room_id);
+      const values = [id, eventKey, roomKey, this.sealer.sealJson(place(id), event)];
+      added += (await tx.query(sql, values, 'matrix-inbox-add')).length;
+    }
+    return added;
+  }
+
+  /** The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. */
+  async claim(db: Queryable, limit: number, leaseSeconds: number): Promise<InboxItem[]> {
+    const sql = `UPDATE matrix_inbox SET lease_until = now() + make_interval(secs => $2) WHERE id IN (
+        SELECT i.id FROM matrix_inbox i WHERE i.state = 'waiting' AND i.next_at <= now() AND i.lease_until < now()
+          AND i.position = (SELECT min(position) FROM matrix_inbox f
+            WHERE f.state = 'waiting' AND f.room_key = i.room_key)
+        ORDER BY i.position LIMIT $1 FOR UPDATE SKIP LOCKED)
+      RETURNING id, sealed_event, attempts, received_at`;
+    const rows = await db.query<Row>(sql, [limit, leaseSeconds], 'matrix-inbox-claim');
+    return rows.map(({ id, sealed_event, attempts, received_at }) => ({
+      id,
+      open: () => this.sealer.openJson<MatrixEvent>(place(id), sealed_event),
+      attempts,
+      receivedAt: received_at,
+    }));
+  }
+
+  async renew(db: Queryable, ids: readonly string[], leaseSeconds: number): Promise<void> {
+    const sql = `UPDATE matrix_inbox SET lease_until = now() + make_interval(secs => $2)
+      WHERE id = ANY ($1::uuid[]) AND state = 'waiting'`;
+    await db.query(sql, [ids, leaseSeconds]);
+  }
+
+  /** @param code of what failed for good; null where nothing did */
+  async settle(db: Queryable, id: string, code: string | null): Promise<void> {
+    const sql = `UPDATE matrix_inbox SET state = $2, code = $3, sealed_event = NULL, settled_at = now() WHERE id = $1`;
+    await db.query(sql, [id, code === null ? 'done' : 'failed', code], 'matrix-inbox-settle');
+  }
+
+  async postpone(db: Queryable, id: string, code: string, seconds: number): Promise<void> {
+    const sql = `UPDATE matrix_inbox SET attempts = attempts + 1, code = $2, lease_until = '-infinity',
+      next_at = now() + make_interval(secs => $3) WHERE id = $1 AND state = 'waiting'`;
+    await db.query(sql, [id, code, seconds]);
+  }
+
+  /** Deletes what was settled more than `days` ago. @returns how many, `limit` at most */
+  async purge(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `DELETE FROM matrix_inbox WHERE id IN (SELECT id FROM matrix_inbox
+      WHERE settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+    return (await db.query(sql, [days, limit])).length;
+  }
+}

@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode, GatewayError, isRetryable } from '../../common/errors.js';
+import type { NetworkId } from '../../common/ids.js';
+import type { EventLog } from '../../ops/event-log.js';
+import { killPoint } from '../../ops/kill-points.js';
+import type { Database } from '../../storage/database.js';
+import { SealBrokenError } from '../../storage/errors.js';
+import type { MatrixEvent } from './event.js';
+import type { InboxItem, InboxStore } from './inbox.store.js';
+
+/** What is done with an event. Each may run again after a crash: running twice changes nothing. */
+export interface EventHandler {
+  handle(event: MatrixEvent): Promise<void>;
+  /** It failed for good: whoever wrote it is told. */
+  fail(event: MatrixEvent, error: unknown): Promise<void>;
+}
+
+interface Parts {
+  readonly db: Database;
+  readonly store: InboxStore;
+  readonly handler: EventHandler;
+  readonly log: EventLog;
+  readonly retrySeconds: number;
+  /** How long an event stays with a process that fell silent. */
+  readonly leaseSeconds: number;
+}
+
+const CONCURRENCY = 16;
+const RENEWALS_PER_LEASE = 3;
+const POLL_MS = 1_000;
+const MAX_PAUSE_SECONDS = 300;
+/** What passes by itself is tried so long, as everything that goes to Matrix is. */
+const EXPIRY_MS = 7 * 86_400_000;
+/** A bug does not pass by itself; the room goes on without the event. */
+const BUG_ATTEMPTS = 5;
+const NETWORK = 'matrix' as NetworkId;
+
+/**
+ * Handles what the homeserver brought: in order inside a room, rooms side by side. What cannot be handled holds up
+ * its own room while it may pass, and nobody else.
+ */
+export class MatrixInbox {
+  readonly #running = new Map<string, Promise<void>>();
+  #pass: AbortController | null = null;
+  #loop: Promise<void> = Promise.resolve();
+  #kick: () => void = () => {};
+  #kicked = false;
+
+  constructor(private readonly parts: Parts) {}
+
+  /** Takes responsibility: returns after the commit. @returns how many of them are new @throws StorageUnavailableError */
+  async accept(events: readonly MatrixEvent[]): Promise<number> {
+    const { db, store } = this.parts;
+    const added = events.length === 0 ? 0 : await db.transaction((tx) => store.add(tx, events));
+    killPoint('matrix.accepted');
+    if (added > 0) this.wake();
+    return added;
+  }
+
+  start(): void {
+    this.#pass = new AbortController();
+    this.#loop = this.#run(this.#pass.signal);
+  }
+
+  /** Claims nothing more, and lets what is under way finish. */
+  async stop(): Promise<void> {
+    this.#pass?.abort();
+    this.wake();
+    await this.#loop;
+    await Promise.all(this.#running.values());
+  }
+
+  wake(): void {
+    this.#kicked = true;
+    this.#kick();
+  }
+
+  async #run(stopping: AbortSignal): Promise<void> {
+    const { leaseSeconds } = this.parts;
+    const renewing = setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / RENEWALS_PER_LEASE).unref();
+    while (!stopping.aborted) {
+      this.#kicked = false;
+      await this.#claim();
+      await this.#rest();
+    }
+    clearInterval(renewing);
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#kicked) return;
+    const timer = new AbortController();
+    const kicked = new Promise<void>((resolve) => (this.#kick = resolve));
+    await Promise.race([kicked, delay(POLL_MS, undefined, { signal: timer.signal }).catch(() => undefined)]);
+    timer.abort();
+  }
+
+  async #claim(): Promise<void> {
+    const { db, store, log, leaseSeconds } = this.parts;
+    const limit = CONCURRENCY - this.#running.size;
+    if (limit <= 0) return;
+    try {
+      for (const item of await store.claim(db, limit, leaseSeconds)) {
+        const work = this.#process(item).finally(() => {
+          this.#running.delete(item.id);
+          this.wake();
+        });
+        this.#running.set(item.id, work);
+      }
+    } catch (error) {
+      log.warn('matrix.claim-failed', { network: NETWORK, code: errorCode(error) });
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { db, store, leaseSeconds } = this.parts;
+    if (this.#running.size > 0) await store.renew(db, [...this.#running.keys()], leaseSeconds).catch(() => undefined);
+  }
+
+  /** Never rejects: what could not be written down is left to the lease. */
+  async #process(item: InboxItem): Promise<void> {
+    const { db, store, log } = this.parts;
+    try {
+      const code = await this.#handle(item);
+      killPoint('matrix.handled');
+      if (code !== 'again') await store.settle(db, item.id, code);
+    } catch (error) {
+      log.warn('matrix.left-to-lease', { id: item.id, network: NETWORK, code: errorCode(error) });
+    }
+  }
+
+  /** @returns null if all went well, else as `#failed` */
+  async #handle(item: InboxItem): Promise<string | null> {
+    try {
+      await this.parts.handler.handle(item.open());
+      return null;
+    } catch (error) {
+      return this.#failed(item, error);
+    }
+  }
+
+  /** @returns the code it failed with for good, or `again` */
+  async #failed(item: InboxItem, error: unknown): Promise<string> {
+    const { db, store, handler, log, retrySeconds } = this.parts;
+    const code = errorCode(error);
+    const attempt = item.attempts + 1;
+    if (error instanceof GatewayError)
+      log.info('matrix.event-failed', { id: item.id, network: NETWORK, code, attempt });
+    else log.error('matrix.event-failed', { id: item.id, network: NETWORK, code, attempt }, error);
+    if (!isOver(item, error)) {
+      await store.postpone(db, item.id, code, Math.min(retrySeconds * 2 ** item.attempts, MAX_PAUSE_SECONDS));
+      return 'again';
+    }
+    if (!(error instanceof SealBrokenError)) await handler.fail(item.open(), error);
+    return code;
+  }
+}
+
+function isOver({ attempts, receivedAt }: InboxItem, error: unknown): boolean {
+  if (!(error instanceof GatewayError)) return attempts + 1 >= BUG_ATTEMPTS;
+  return !isRetryable(error) || Date.now() - receivedAt.getTime() > EXPIRY_MS;
+}

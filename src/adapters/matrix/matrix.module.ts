@@ -1,0 +1,38 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import type { Clock } from '../../common/clock.js';
+import type { Settings } from '../../config/settings.js';
+import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
+import type { EventLog } from '../../ops/event-log.js';
+import { Database } from '../../storage/database.js';
+import { Sealer } from '../../storage/sealer.js';
+import { MatrixAdapter } from './adapter.js';
+import { AppserviceController } from './appservice.controller.js';
+import type { MatrixConfig } from './config.js';
+import { readRegistration } from './registration.js';
+
+/** The adapter, and the door through which the homeserver brings events. */
+@Global()
+@Module({})
+export class MatrixModule {
+  /** @throws ConfigError if the registration cannot be used */
+  static forRoot(config: MatrixConfig): DynamicModule {
+    const registration = readRegistration(config.registrationFile);
+    const provider = {
+      provide: MatrixAdapter,
+      inject: [Database, Sealer, CLOCK, EVENT_LOG, SETTINGS],
+      useFactory: (
+        db: Database,
+        sealer: Sealer,
+        clock: Clock,
+        log: EventLog,
+        { delivery: { leaseSeconds } }: Settings,
+      ) => new MatrixAdapter({ config, registration, db, sealer, clock, log, leaseSeconds }),
+    };
+    return {
+      module: MatrixModule,
+      controllers: [AppserviceController],
+      providers: [provider],
+      exports: [MatrixAdapter],
+    };
+  }
+}

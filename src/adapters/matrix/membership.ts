@@ -1,0 +1,150 @@
+import { GatewayError } from '../../common/errors.js';
+import type { EnsName } from '../../common/ids.js';
+import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
+import type { Database } from '../../storage/database.js';
+import { toForeign } from './address.js';
+import { isRefusal, type MatrixApi } from './api.js';
+import { objectIn, textIn, type MatrixEvent } from './event.js';
+import { isGhostId } from './ghost-id.js';
+import type { MatrixGhosts } from './ghosts.js';
+import { transactionFor } from './part-id.js';
+import type { Room, RoomStore } from './room.store.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly api: MatrixApi;
+  readonly port: GatewayPort;
+  readonly ghosts: MatrixGhosts;
+  readonly rooms: RoomStore;
+  readonly serverName: string;
+  readonly isOurs: (userId: string) => boolean;
+}
+
+const ENCRYPTED =
+  'This room is encrypted, and this gateway cannot read encrypted messages: nothing said here reaches anybody. Please open a chat without encryption.';
+const CROWD = 'This gateway carries chats of two. Somebody else is here, so I leave; please open a chat with me alone.';
+const TAKEN = 'This room is somebody else’s chat already; please open a chat with me alone.';
+
+/** Who is where: invitations, joins, departures, and what the ghosts make of them. */
+export class Membership {
+  constructor(private readonly parts: Parts) {}
+
+  async handle(event: MatrixEvent): Promise<void> {
+    const { isOurs, serverName } = this.parts;
+    const subject = event.state_key ?? '';
+    const membership = textIn(event.content, 'membership');
+    if (isGhostId(subject, serverName)) {
+      if (membership === 'invite' && !isOurs(event.sender)) return this.#invited(event, subject);
+      if ((membership === 'leave' || membership === 'ban') && !isOurs(event.sender)) return this.#removed(event);
+      return;
+    }
+    if (!isOurs(subject)) await this.#person(event, subject, membership);
+  }
+
+  /** Once a room: the person is told, and the chat is not used any more. */
+  async encrypted(room: Room, event: MatrixEvent): Promise<void> {
+    const { db, rooms } = this.parts;
+    if (!room.toldEncrypted) await this.say(room, `encrypted ${room.roomId}`, ENCRYPTED);
+    await rooms.tellEncrypted(db, room);
+    if (event.type === 'm.room.encryption') await rooms.settle(db, room, { state: 'closed' });
+  }
+
+  /** Somebody else speaks or is in a chat of two: what is private there is so no more. */
+  async crowd(room: Room, { event_id }: MatrixEvent): Promise<void> {
+    await this.#depart(room, event_id, CROWD);
+  }
+
+  /** A notice of a room's ghost. @param purpose the same text is said once for it */
+  async say(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, body: string, about?: string): Promise<void> {
+    const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
+    const place = { as: room.ghost, room: room.roomId!, txn: transactionFor('notice', purpose) };
+    await this.parts.api.send(place, 'm.room.message', { msgtype: 'm.notice', body, ...relation });
+  }
+
+  async #invited(event: MatrixEvent, ghost: string): Promise<void> {
+    const { port, ghosts } = this.parts;
+    const name = await ghosts.nameOf(ghost);
+    if (name === null) return this.#decline(event, ghost, `${ghost} stands for no ENS name.`);
+    try {
+      await this.#accept(event, name, await port.lookup(name, toForeign(event.sender)));
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.retryable) throw error;
+      if (isRefusal(error, 'M_FORBIDDEN')) return; // the invitation was taken back meanwhile
+      await this.#decline(event, ghost, `${name} cannot be reached from here. ${error.message}`);
+    }
+  }
+
+  async #accept(event: MatrixEvent, name: EnsName, target: Target): Promise<void> {
+    const { db, api, ghosts, rooms } = this.parts;
+    const ghost = await ghosts.ensure(name);
+    await api.join(ghost, event.room_id);
+    const known = await rooms.find(db, event.room_id);
+    const chat = { roomId: event.room_id, ghost, name, identity: target.address, user: event.sender };
+    const refusal = await this.#refusal(known, chat);
+    if (refusal !== null) return this.#depart(chat, event.event_id, refusal);
+    const room = known
+      ? await rooms.settle(db, known, { ...chat, state: 'open' })
+      : await rooms.add(db, { ...chat, state: 'open' });
+    if (await api.state(ghost, event.room_id, 'm.room.encryption')) {
+      await this.encrypted(room, { ...event, type: 'm.room.encryption' });
+    }
+  }
+
+  /** Null for a chat of two that is nobody else's. */
+  async #refusal(known: Room | null, chat: { roomId: string; ghost: string; user: string }): Promise<string | null> {
+    const isActive = known !== null && known.state !== 'closed' && known.state !== 'declined';
+    if (isActive && known.ghost !== chat.ghost) return TAKEN;
+    const members = await this.parts.api.joinedMembers(chat.ghost, chat.roomId);
+    const strangers = members.filter((member) => member !== chat.user && member !== chat.ghost);
+    return strangers.length === 0 ? null : CROWD;
+  }
+
+  /** Joins to say why, and leaves. */
+  async #decline(event: MatrixEvent, ghost: string, why: string): Promise<void> {
+    const { api, ghosts } = this.parts;
+    await ghosts.ensureBare(ghost);
+    try {
+      await api.join(ghost, event.room_id);
+    } catch (error) {
+      if (isRefusal(error, 'M_FORBIDDEN')) return; // done before, or taken back
+      throw error;
+    }
+    await this.#depart({ roomId: event.room_id, ghost }, event.event_id, why);
+  }
+
+  async #depart(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, why: string): Promise<void> {
+    const { db, api, rooms } = this.parts;
+    await this.say(room, purpose, why);
+    await api.leave(room.ghost, room.roomId!, why);
+    const known = await rooms.find(db, room.roomId!);
+    if (known?.ghost === room.ghost) await rooms.settle(db, known, { state: 'closed' });
+  }
+
+  /** By the person, or by whoever may. It stays so until the ghost is invited again. */
+  async #removed(event: MatrixEvent): Promise<void> {
+    const { db, rooms } = this.parts;
+    const room = await rooms.find(db, event.room_id);
+    if (room && room.ghost === event.state_key && room.state !== 'closed') {
+      await rooms.settle(db, room, { state: 'declined' });
+    }
+  }
+
+  async #person(event: MatrixEvent, subject: string, membership: string | null): Promise<void> {
+    const { db, rooms } = this.parts;
+    const room = await rooms.find(db, event.room_id);
+    if (!room || room.state === 'closed') return;
+    if (subject !== room.user) {
+      if (membership === 'join') await this.crowd(room, event);
+      return;
+    }
+    if (membership === 'join' && room.state !== 'declined') await rooms.settle(db, room, { state: 'open' });
+    if (membership === 'leave' || membership === 'ban') {
+      const refused = previous(event) === 'invite' || membership === 'ban';
+      await rooms.settle(db, room, { state: refused ? 'declined' : 'left' });
+    }
+  }
+}
+
+function previous({ unsigned = {} }: MatrixEvent): string | null {
+  return textIn(objectIn(unsigned, 'prev_content'), 'membership');
+}

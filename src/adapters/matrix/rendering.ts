@@ -1,0 +1,61 @@
+import type { EnsName, EthAddress, RemoteId } from '../../common/ids.js';
+
+/** A part of a message: one event. */
+export type Part =
+  | { readonly kind: 'text'; readonly body: string; readonly html: string | null }
+  | { readonly kind: 'file'; readonly name: string; readonly mediaType: string; readonly base64: string };
+
+/** Who speaks to whom. */
+export interface Speaker {
+  /** ENS name that the ghost stands for. */
+  readonly name: EnsName;
+  readonly identity: EthAddress;
+  readonly ghost: string;
+  readonly user: string;
+  /** Null: the chat of these two, whichever that is. */
+  readonly room: string | null;
+}
+
+interface Base {
+  /** 40 hex digits (`PartId`). */
+  readonly message: string;
+  readonly target: RemoteId | null;
+}
+
+export interface RenderedText extends Base {
+  readonly kind: 'message' | 'edit';
+  readonly speaker: Speaker;
+  readonly thread: string | null;
+  readonly parts: readonly Part[];
+}
+
+export interface RenderedReaction extends Base {
+  readonly kind: 'reaction';
+  readonly speaker: Speaker;
+  readonly key: string;
+}
+
+/** About an earlier message, with nothing to say of its own. */
+export interface RenderedMark extends Base {
+  readonly kind: 'delete' | 'read';
+  readonly speaker: Speaker;
+}
+
+export interface RenderedNotice extends Base {
+  readonly kind: 'notice';
+  readonly ghost: string;
+  readonly room: string;
+  readonly text: string;
+}
+
+/** What `Rendering.body` holds as JSON. Ids of events it is about are looked up when it leaves. */
+export type RenderedMatrix = RenderedText | RenderedReaction | RenderedMark | RenderedNotice;
+
+export function encodeRendering(rendered: RenderedMatrix): Uint8Array {
+  return Buffer.from(JSON.stringify(rendered));
+}
+
+/** Reads only what `encodeRendering` wrote. */
+export function decodeRendering(body: Uint8Array): RenderedMatrix {
+  return JSON.parse(Buffer.from(body).toString()) as RenderedMatrix;
+}

@@ -1,0 +1,114 @@
+import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
+import type { Database } from '../../storage/database.js';
+import { objectIn } from './event.js';
+import type { MatrixApi } from './api.js';
+import type { Speaker } from './rendering.js';
+import type { Room, RoomStore } from './room.store.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly api: MatrixApi;
+  readonly store: RoomStore;
+  readonly serverName: string;
+}
+
+/** In a room's first event: which row of ours it was made for. */
+const MARK = 'network.dm3.chat';
+
+/** Direct chats: found again for ever, made once. */
+export class MatrixRooms {
+  constructor(private readonly parts: Parts) {}
+
+  /**
+   * The room in which a ghost speaks to a person: the one of the conversation, else the chat the two used last, else a
+   * new one.
+   * @throws DeliveryFailedError DECLINED, NO_SUCH_USER: permanent; HomeserverError
+   */
+  async forSending(speaker: Speaker): Promise<Room & { roomId: string }> {
+    const named = await this.#named(speaker);
+    const room = named ?? (await this.parts.store.latest(this.parts.db, speaker));
+    const ready = await this.#ready(room, speaker);
+    await this.parts.store.touch(this.parts.db, ready);
+    return ready;
+  }
+
+  async #named({ room: roomId, identity, user }: Speaker): Promise<Room | null> {
+    const room = roomId === null ? null : await this.parts.store.find(this.parts.db, roomId);
+    const isTheirs = room?.identity === identity && room.user === user;
+    return isTheirs && (room.state === 'open' || room.state === 'invited' || room.state === 'left') ? room : null;
+  }
+
+  async #ready(room: Room | null, speaker: Speaker): Promise<Room & { roomId: string }> {
+    switch (room?.state) {
+      case 'open':
+      case 'invited':
+        return room as Room & { roomId: string };
+      case 'left':
+        return this.#inviteAgain(room);
+      case 'declined':
+        throw declined(speaker.user);
+      case 'making':
+        return this.#make(room, (await this.#alreadyMade(room)) ?? (await this.#create(room)));
+      default:
+        return this.#makeNew(speaker);
+    }
+  }
+
+  async #makeNew({ identity, name, ghost, user }: Speaker): Promise<Room & { roomId: string }> {
+    const { db, api, store, serverName } = this.parts;
+    if (user.endsWith(`:${serverName}`) && !(await api.hasProfile(user))) throw noSuchUser(user);
+    const room = await store.add(db, { state: 'making', roomId: null, identity, name, ghost, user });
+    return this.#make(room, await this.#create(room));
+  }
+
+  /** The row first, then the room, which bears the row's id: a crash in between finds it again. */
+  #create({ id, ghost, user }: Room): Promise<string> {
+    return this.parts.api.createRoom(ghost, {
+      preset: 'trusted_private_chat',
+      is_direct: true,
+      invite: [user],
+      creation_content: { [MARK]: id },
+    });
+  }
+
+  async #make(room: Room, roomId: string): Promise<Room & { roomId: string }> {
+    const { db, store } = this.parts;
+    return (await store.settle(db, room, { state: 'invited', roomId })) as Room & { roomId: string };
+  }
+
+  /** A room that was made just before a crash, or whose answer was lost on the way. */
+  async #alreadyMade(room: Room): Promise<string | null> {
+    const { db, api, store } = this.parts;
+    for (const roomId of await api.joinedRooms(room.ghost)) {
+      if (await store.find(db, roomId)) continue;
+      const created = (await api.state(room.ghost, roomId, 'm.room.create')) as Record<string, unknown> | null;
+      if (created?.[MARK] !== room.id) continue;
+      await this.#ensureInvited(room, roomId);
+      return roomId;
+    }
+    return null;
+  }
+
+  async #ensureInvited({ ghost, user }: Room, roomId: string): Promise<void> {
+    const member = objectIn({ member: await this.parts.api.member(ghost, roomId, user) }, 'member');
+    if (member['membership'] !== 'invite' && member['membership'] !== 'join') {
+      await this.parts.api.inviteDirect(ghost, roomId, user);
+    }
+  }
+
+  async #inviteAgain(room: Room): Promise<Room & { roomId: string }> {
+    const { db, store } = this.parts;
+    await this.#ensureInvited(room, room.roomId!);
+    return (await store.settle(db, room, { state: 'invited' })) as Room & { roomId: string };
+  }
+}
+
+function declined(user: string): DeliveryFailedError {
+  const reason = `${user} has declined the chat or removed you from it; it goes on when ${user} invites you.`;
+  return new DeliveryFailedError({ code: 'DECLINED', reason, retryable: false });
+}
+
+function noSuchUser(user: string): DeliveryFailedError {
+  const reason = `There is no ${user} on its homeserver; check the address.`;
+  return new DeliveryFailedError({ code: 'NO_SUCH_USER', reason, retryable: false });
+}

@@ -1,0 +1,178 @@
+import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
+import type { RemoteId } from '../../common/ids.js';
+import type { Database } from '../../storage/database.js';
+import { isRefusal, type MatrixApi } from './api.js';
+import { toDeliveryError } from './errors.js';
+import type { EventStore } from './event.store.js';
+import type { MatrixGhosts } from './ghosts.js';
+import type { MediaLimit } from './media.js';
+import { partId } from './part-id.js';
+import type {
+  Part,
+  RenderedMark,
+  RenderedMatrix,
+  RenderedNotice,
+  RenderedReaction,
+  RenderedText,
+} from './rendering.js';
+import type { MatrixRooms } from './rooms.js';
+import { readableSize } from './text.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly api: MatrixApi;
+  readonly ghosts: MatrixGhosts;
+  readonly rooms: MatrixRooms;
+  readonly events: EventStore;
+  readonly limit: MediaLimit;
+}
+
+type Content = Readonly<Record<string, unknown>>;
+
+/** Where something is said, and by whom. */
+interface Place {
+  readonly as: string;
+  readonly room: string;
+}
+
+/**
+ * Does what was rendered. Every event's transaction id comes from the message and the part, so that a repeat after a
+ * crash is none to the homeserver.
+ */
+export class MatrixSender {
+  constructor(private readonly parts: Parts) {}
+
+  /** Resolves once the homeserver has it all. @throws DeliveryFailedError */
+  async send(rendered: RenderedMatrix): Promise<void> {
+    try {
+      await this.#perform(rendered);
+    } catch (error) {
+      throw toDeliveryError(error);
+    }
+  }
+
+  async #perform(rendered: RenderedMatrix): Promise<void> {
+    if (rendered.kind === 'notice') return this.#notice(rendered);
+    if (rendered.kind === 'message' || rendered.kind === 'edit') await this.#checkSizes(rendered.parts);
+    await this.parts.ghosts.ensure(rendered.speaker.name);
+    const room = await this.parts.rooms.forSending(rendered.speaker);
+    const place = { as: room.ghost, room: room.roomId };
+    const targets = rendered.target === null ? [] : await this.parts.events.eventsOf(this.parts.db, rendered.target);
+    switch (rendered.kind) {
+      case 'message':
+        return this.#message(place, rendered, targets[0]);
+      case 'edit':
+        return this.#edit(place, rendered, targets[0]);
+      case 'reaction':
+        return this.#react(place, rendered, targets[0]);
+      case 'delete':
+        return this.#delete(place, rendered, targets);
+      case 'read':
+        if (targets[0]) await this.parts.api.markRead(place.as, place.room, targets[0]);
+    }
+  }
+
+  async #notice({ ghost: as, room, text, target, message }: RenderedNotice): Promise<void> {
+    const [about] = target === null ? [] : await this.parts.events.eventsOf(this.parts.db, target);
+    const content = { msgtype: 'm.notice', body: text, ...answering(about) };
+    await this.#say({ as, room }, { message, index: 0 }, content);
+  }
+
+  async #message(place: Place, rendered: RenderedText, target: string | undefined): Promise<void> {
+    const { message, parts, thread } = rendered;
+    for (const [index, part] of parts.entries()) {
+      const relation = thread === null ? answering(index === 0 ? target : undefined) : threaded(thread, target);
+      await this.#say(place, { message, index }, { ...(await this.#content(place.as, part)), ...relation });
+    }
+  }
+
+  /** Where the message that was changed is not known here, the new text is said as one. */
+  async #edit(place: Place, rendered: RenderedText, target: string | undefined): Promise<void> {
+    const { message, parts } = rendered;
+    for (const [index, part] of parts.entries()) {
+      const content = await this.#content(place.as, part);
+      const said = index === 0 ? edited(content, target) : content;
+      await this.#say(place, { message, index }, said);
+    }
+  }
+
+  async #react(place: Place, { message, key }: RenderedReaction, target: string | undefined): Promise<void> {
+    const part = { message, index: 0 };
+    if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}` });
+    const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key } };
+    try {
+      await this.#say(place, part, content, 'm.reaction');
+    } catch (error) {
+      if (!isRefusal(error, 'M_DUPLICATE_ANNOTATION')) throw error;
+    }
+  }
+
+  async #delete(place: Place, { message }: RenderedMark, targets: readonly string[]): Promise<void> {
+    if (targets.length === 0) {
+      const reason = 'The message to be deleted is not known on Matrix (any more).';
+      throw new DeliveryFailedError({ code: 'TARGET_UNKNOWN', reason, retryable: false });
+    }
+    for (const [index, target] of targets.entries()) {
+      await this.parts.api.redact({ ...place, txn: partId({ message, index }) }, target);
+    }
+  }
+
+  async #say(
+    place: Place,
+    part: { message: string; index: number },
+    content: Content,
+    type = 'm.room.message',
+  ): Promise<void> {
+    const { api, db, events } = this.parts;
+    const eventId = await api.send({ ...place, txn: partId(part) }, type, content);
+    await events.addSent(db, eventId, place.as, part);
+  }
+
+  async #content(as: string, part: Part): Promise<Content> {
+    if (part.kind === 'text') return { msgtype: 'm.text', body: part.body, ...formatted(part.html) };
+    const { name, mediaType, base64 } = part;
+    const content = Buffer.from(base64, 'base64');
+    const url = await this.parts.api.upload(as, { name, mediaType, content });
+    const info = { mimetype: mediaType, size: content.length };
+    return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info };
+  }
+
+  /** Before anything leaves: half a message is worse than none. */
+  async #checkSizes(parts: readonly Part[]): Promise<void> {
+    const files = parts.filter((part) => part.kind === 'file');
+    const limit = files.length > 0 ? await this.parts.limit.bytes() : null;
+    if (limit === null) return;
+    for (const { name, base64 } of files) {
+      const size = Buffer.byteLength(base64, 'base64');
+      if (size <= limit) continue;
+      const reason = `The file "${name}" has ${readableSize(size)}, and the homeserver takes ${readableSize(limit)} at most.`;
+      throw new DeliveryFailedError({ code: 'FILE_TOO_LARGE', reason, retryable: false });
+    }
+  }
+}
+
+function formatted(html: string | null): Content {
+  return html === null ? {} : { format: 'org.matrix.custom.html', formatted_body: html };
+}
+
+function answering(target: RemoteId | string | undefined): Content {
+  return target ? { 'm.relates_to': { 'm.in_reply_to': { event_id: target } } } : {};
+}
+
+/** Clients that know no threads see an answer to its last message. */
+function threaded(thread: string, target: string | undefined): Content {
+  const fallback = { is_falling_back: !target || target === thread, 'm.in_reply_to': { event_id: target ?? thread } };
+  return { 'm.relates_to': { rel_type: 'm.thread', event_id: thread, ...fallback } };
+}
+
+function edited(content: Content, target: string | undefined): Content {
+  const body = String(content['body']);
+  if (!target) return { ...content, body: `Edited:\n\n${body}` };
+  const relation = { rel_type: 'm.replace', event_id: target };
+  return { ...content, body: `* ${body}`, 'm.new_content': content, 'm.relates_to': relation };
+}
+
+function msgtypeOf(mediaType: string): string {
+  const [kind] = mediaType.split('/', 1);
+  return kind === 'image' || kind === 'audio' || kind === 'video' ? `m.${kind}` : 'm.file';
+}

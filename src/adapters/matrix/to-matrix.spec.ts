@@ -1,0 +1,105 @@
+import { describe, expect, it } from '@jest/globals';
+import { assert, property, string } from 'fast-check';
+import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
+import type { OutgoingMessage, OutgoingNotice } from '../../gateway/adapter/adapter.js';
+import type { NeutralMessage } from '../../gateway/adapter/message.js';
+import { decodeRendering } from './rendering.js';
+import { pieces, toMatrix, toNotice } from './to-matrix.js';
+
+const SERVER = 'hs.test';
+const neutral = (more: Partial<NeutralMessage> = {}): NeutralMessage => ({
+  type: 'new',
+  text: 'Hello *Alice*',
+  attachments: [],
+  sentAt: 1_790_000_000_000,
+  ...more,
+});
+const outgoing = (more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
+  id: 'a1'.repeat(32),
+  from: { name: 'bob.eth' as EnsName, address: `0x${'b0'.repeat(20)}` as EthAddress },
+  to: 'matrix:u/alice:hs.test' as ForeignAddress,
+  message: neutral(),
+  conversation: null,
+  target: null,
+  ...more,
+});
+const rendered = (more: Partial<OutgoingMessage> = {}) => decodeRendering(toMatrix(outgoing(more), SERVER).body);
+
+describe('a message of a dm3 user', () => {
+  it('is said by his ghost, in the room of the conversation', () => {
+    const conversation = { room: '!r', ghost: '@dm3_bob.eth:hs.test', thread: '$t', auto: false };
+    expect(rendered({ conversation })).toMatchObject({
+      kind: 'message',
+      thread: '$t',
+      speaker: { ghost: '@dm3_bob.eth:hs.test', user: '@alice:hs.test', room: '!r' },
+      parts: [{ kind: 'text', body: 'Hello *Alice*', html: '<p>Hello <em>Alice</em></p>' }],
+    });
+    expect(toMatrix(outgoing({ conversation }), SERVER).conversation).toEqual(conversation);
+  });
+
+  it('without text begins with its first file; links are words', () => {
+    const file = { name: 'a/b.png', mediaType: 'image/png', content: { bytes: Uint8Array.of(1, 2) } };
+    const link = { name: 'page', mediaType: 'text/html', content: { uri: 'https://example.org/' } };
+    expect(rendered({ message: neutral({ text: '', attachments: [file] }) })).toMatchObject({
+      parts: [{ kind: 'file', name: 'a_b.png', base64: 'AQI=' }],
+    });
+    expect(rendered({ message: neutral({ attachments: [file, link] }) })).toMatchObject({
+      parts: [{ kind: 'text', body: 'Hello *Alice*\n\n[page](https://example.org/)' }, { kind: 'file' }],
+    });
+  });
+
+  it.each(['edit', 'delete'] as const)('may be followed by an %s of its author only', (type) => {
+    const own = `dm3.${'ab'.repeat(20)}.0` as RemoteId;
+    expect(rendered({ message: neutral({ type }), target: own })).toMatchObject({ kind: type, target: own });
+    expect(() => toMatrix(outgoing({ message: neutral({ type }), target: '$hers' as RemoteId }), SERVER)).toThrow(
+      'Only the author',
+    );
+  });
+
+  it.each(['matrix:r/dev:hs.test', 'matrix:roomid/abc'])('does not go to %s', (to) => {
+    expect(() => toMatrix(outgoing({ to: to as ForeignAddress }), SERVER)).toThrow('is not a person');
+  });
+});
+
+describe('a long text', () => {
+  it('is cut into pieces that make it up, each small enough', () => {
+    assert(
+      property(string({ unit: 'grapheme', minLength: 0, maxLength: 60 }), (text) => {
+        const long = text.repeat(2_000);
+        const parts = pieces(long);
+        expect(parts.join('').replace(/\s/g, '')).toBe(long.replace(/\s/g, ''));
+        for (const part of parts) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(12_000);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('a notice', () => {
+  const notice = (conversation: object): OutgoingNotice => ({
+    id: 'c3'.repeat(32),
+    status: 'failed',
+    to: 'matrix:u/alice:hs.test' as ForeignAddress,
+    receiver: 'bob.eth',
+    about: '$asked' as RemoteId,
+    reason: { code: 'EXPIRED', text: 'It was tried for days.' },
+    conversation: conversation as OutgoingNotice['conversation'],
+  });
+
+  it('answers the event it is about', () => {
+    const made = toNotice(notice({ room: '!r', ghost: '@dm3_bob.eth:hs.test', auto: false }))!;
+    expect(decodeRendering(made.body)).toMatchObject({
+      kind: 'notice',
+      room: '!r',
+      target: '$asked',
+      text: 'Your message did not reach bob.eth. It was tried for days. (EXPIRED)',
+    });
+  });
+
+  it.each([{}, { room: null, ghost: null }, { room: '!r', ghost: '@g:hs.test', auto: true }])(
+    'is not made of %j',
+    (context) => {
+      expect(toNotice(notice(context))).toBeNull();
+    },
+  );
+});

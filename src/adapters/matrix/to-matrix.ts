@@ -1,0 +1,133 @@
+import type { OutgoingMessage, OutgoingNotice, Rendering } from '../../gateway/adapter/adapter.js';
+import { DeliveryFailedError, UnsupportedMessageError } from '../../gateway/adapter/errors.js';
+import type { NeutralAttachment, NeutralMessage } from '../../gateway/adapter/message.js';
+import { formatAddress, parseUserId, userOf } from './address.js';
+import { readContext, type MatrixContext } from './context.js';
+import { ghostId } from './ghost-id.js';
+import { markdownToHtml } from './html.js';
+import { messageOf, partId, readPartId } from './part-id.js';
+import { encodeRendering, type Part, type RenderedMatrix, type Speaker } from './rendering.js';
+import { cleanFileName, cleanText } from './text.js';
+
+/** An event has 65,536 bytes at most; JSON may double a byte, and the text stands there again as HTML. */
+const MAX_PART_BYTES = 12_000;
+
+/**
+ * Message of a dm3 user -> what his ghost will do.
+ * @param serverName of the homeserver
+ * @throws DeliveryFailedError BAD_ADDRESS, UnsupportedMessageError: permanent
+ */
+export function toMatrix(outgoing: OutgoingMessage, serverName: string): Rendering {
+  const context = readContext(outgoing.conversation);
+  const speaker = speakerOf(outgoing, context, serverName);
+  const rendered = render(outgoing, speaker, context?.thread ?? null);
+  const count = 'parts' in rendered ? rendered.parts.length : 1;
+  const { message } = rendered;
+  return {
+    remoteIds: Array.from({ length: count }, (_, index) => partId({ message, index })),
+    body: encodeRendering(rendered),
+    conversation: {
+      ...context,
+      room: speaker.room,
+      ghost: speaker.ghost,
+      thread: context?.thread ?? null,
+      auto: false,
+    },
+  };
+}
+
+/** @returns null where a notice would answer a machine, or nobody knows where to */
+export function toNotice(notice: OutgoingNotice): Rendering | null {
+  const context = readContext(notice.conversation);
+  if (!context || context.auto || context.room === null || context.ghost === null) return null;
+  const message = messageOf(notice.id);
+  const { room, ghost } = context;
+  const text = noticeText(notice.receiver, notice.reason, notice.status);
+  return {
+    remoteIds: [partId({ message, index: 0 })],
+    body: encodeRendering({ kind: 'notice', message, target: notice.about, ghost, room, text }),
+    conversation: notice.conversation,
+  };
+}
+
+export function noticeText(
+  receiver: string,
+  reason: { code: string; text: string },
+  status: OutgoingNotice['status'] = 'failed',
+): string {
+  const fate = status === 'delayed' ? `has not reached ${receiver} yet` : `did not reach ${receiver}`;
+  return cleanText(`Your message ${fate}. ${reason.text} (${reason.code})`);
+}
+
+function speakerOf({ from, to }: OutgoingMessage, context: MatrixContext | null, serverName: string): Speaker {
+  const user = userOf(to);
+  if (user === null || parseUserId(user) === null) {
+    const reason = `${formatAddress(to)} is not a person on Matrix; rooms cannot be written to.`;
+    throw new DeliveryFailedError({ code: 'BAD_ADDRESS', reason, retryable: false });
+  }
+  const ghost = ghostId(from.name, serverName);
+  return { name: from.name, identity: from.address, ghost, user, room: context?.room ?? null };
+}
+
+function render(outgoing: OutgoingMessage, speaker: Speaker, thread: string | null): RenderedMatrix {
+  const { id, message: neutral, target } = outgoing;
+  const base = { message: messageOf(id), target, speaker };
+  switch (neutral.type) {
+    case 'reaction':
+      return { ...base, kind: 'reaction', key: neutral.text };
+    case 'delete':
+      return { ...base, kind: 'delete', target: onlyOwn(target) };
+    case 'read-received':
+    case 'read-opened':
+      return { ...base, kind: 'read' };
+    case 'edit':
+      return { ...base, kind: 'edit', target: onlyOwn(target), thread, parts: partsOf(neutral) };
+    default:
+      return { ...base, kind: 'message', thread, parts: partsOf(neutral) };
+  }
+}
+
+/** @throws UnsupportedMessageError for what somebody on Matrix wrote: only its author may change it */
+function onlyOwn(target: OutgoingMessage['target']): OutgoingMessage['target'] {
+  if (target === null || readPartId(target)) return target;
+  throw new UnsupportedMessageError({ reason: 'Only the author of a message can change or delete it.' });
+}
+
+function partsOf({ text, attachments }: NeutralMessage): Part[] {
+  const links = attachments.flatMap(({ name, content }) => ('uri' in content ? [`[${name}](${content.uri})`] : []));
+  const whole = [cleanText(text), ...links].filter(Boolean).join('\n\n');
+  const files = attachments.flatMap(filePart);
+  const texts = whole === '' && files.length > 0 ? [] : pieces(whole);
+  return [...texts.map(textPart), ...files];
+}
+
+function textPart(body: string): Part {
+  return { kind: 'text', body, html: markdownToHtml(body) };
+}
+
+function filePart({ name, mediaType, content }: NeutralAttachment): Part[] {
+  if ('uri' in content) return [];
+  const base64 = Buffer.from(content.bytes).toString('base64');
+  return [{ kind: 'file', name: cleanFileName(name, 'file'), mediaType, base64 }];
+}
+
+/** Long texts go whole, as several events; they are cut between paragraphs or lines where that is possible. */
+export function pieces(text: string): string[] {
+  const found: string[] = [];
+  let rest = text;
+  while (Buffer.byteLength(rest) > MAX_PART_BYTES) {
+    const head = headOf(rest);
+    found.push(head.trimEnd());
+    rest = rest.slice(head.length);
+  }
+  return [...found, rest];
+}
+
+function headOf(text: string): string {
+  const fitting = new TextDecoder().decode(Buffer.from(text).subarray(0, MAX_PART_BYTES), { stream: true });
+  for (const sign of ['\n\n', '\n', ' ']) {
+    const at = fitting.lastIndexOf(sign);
+    if (at > fitting.length / 2) return fitting.slice(0, at + sign.length);
+  }
+  return fitting;
+}
