@@ -7,13 +7,13 @@ const PAUSE_MS = 25;
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
-  patienceMs = PATIENCE_MS,
+  { patienceMs = PATIENCE_MS, pauseMs = PAUSE_MS } = {},
 ): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const answer = await ask();
     if (answer !== null && answer !== undefined && answer !== false) return answer;
     if (Date.now() > deadline) throw new Error(`Waited ${patienceMs / 1_000} s in vain for ${what}.`);
-    await delay(PAUSE_MS);
+    await delay(pauseMs);
   }
 }

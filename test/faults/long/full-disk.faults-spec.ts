@@ -11,7 +11,7 @@ import { SmallDisk } from '../support/small-disk.js';
 /** Room for an empty cluster, its log, and little more. */
 const MEGABYTES = 160;
 const PER_PAIR = 4;
-const PATIENCE_MS = 60_000;
+const PATIENCE = { patienceMs: 60_000 };
 
 const isPermitted = SmallDisk.isPermitted();
 const describeWithDisk = isPermitted ? describe : describe.skip;
@@ -43,7 +43,7 @@ describeWithDisk('a disk without room under PostgreSQL [needs the right to mount
         disk.fill();
         await exhaust();
         const handedIn = world.handIn(letters);
-        await eventually('something to be refused', async () => world.refusals > 0, PATIENCE_MS);
+        await eventually('something to be refused', async () => world.refusals > 0, PATIENCE);
         disk.empty();
         await postgres.recover();
         await handedIn;
@@ -70,7 +70,7 @@ describeWithDisk('a disk without room under PostgreSQL [needs the right to mount
           () => false,
           () => true,
         ),
-      PATIENCE_MS,
+      PATIENCE,
     );
     await client.end().catch(() => {});
   }

@@ -137,7 +137,7 @@ export class FaultWorld {
   async settled(): Promise<void> {
     const { db } = this.parts;
     const isEmpty = () => waiting(db).then((count) => count === 0, isAway);
-    await eventually('an empty queue', isEmpty, PATIENCE_MS).catch(async (error) => {
+    await eventually('an empty queue', isEmpty, { patienceMs: PATIENCE_MS }).catch(async (error) => {
       throw new Error(`${(error as Error).message}\n${await queueState(db)}\n${this.service.output}`);
     });
   }

@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.js';
 
 /** Of this folder. */
 export const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const PATIENCE_MS = 60_000;
+const STARTING = { patienceMs: 60_000, pauseMs: 50 };
 
 const COMPLAINTS = new Set([
   'outbox.claim-failed',
@@ -54,7 +54,7 @@ export class ServiceProcess {
     });
     const service = new ServiceProcess(started, options);
     try {
-      await eventually('the service', () => service.#answers(), PATIENCE_MS);
+      await eventually('the service', () => service.#answers(), STARTING);
       return service;
     } catch (error) {
       await service.kill();

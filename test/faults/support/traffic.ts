@@ -20,7 +20,7 @@ const PAIRS: Readonly<Record<Direction, readonly (readonly [author: string, rece
 /** Through whose service letters reach them. The notice that nothing reaches `rex` takes the way back. */
 const ELSEWHERE = new Set(['dora']);
 const UNREACHABLE = new Set(['nobody', 'rex']);
-const PATIENCE_MS = 120_000;
+const RETRY = { patienceMs: 120_000, pauseMs: 100 };
 
 export const DIRECTIONS = Object.keys(PAIRS) as Direction[];
 
@@ -77,7 +77,7 @@ export class Traffic {
         },
       );
     };
-    await eventually(`"${letter.text}" to be accepted`, attempt, PATIENCE_MS).catch((error: Error) => {
+    await eventually(`"${letter.text}" to be accepted`, attempt, RETRY).catch((error: Error) => {
       throw new Error(`${error.message} ${String(last)}`, { cause: last });
     });
     this.accepted.push(letter);
