@@ -1,4 +1,5 @@
-export type PeerName = 'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium' | 'postgresql-15' | 'rabbitmq-server' | 'synapse';
+export type PeerName =
+  'swaks' | 'smtp-source' | 'systemd-analyze' | 'chromium' | 'postgresql-15' | 'rabbitmq-server' | 'synapse';
 
 export interface Peer {
   readonly name: PeerName;
