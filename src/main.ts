@@ -117,8 +117,8 @@ async function startAdmin(app: NestFastifyApplication, { admin }: Settings): Pro
   return adminApp;
 }
 
-function networksOf({ email, others = [] }: Networks): string[] {
-  return [...(email ? ['email'] : []), ...others.map(({ adapter }) => adapter.network)];
+function networksOf({ email, matrix, others = [] }: Networks): string[] {
+  return [...(email ? ['email'] : []), ...(matrix ? ['matrix'] : []), ...others.map(({ adapter }) => adapter.network)];
 }
 
 /** A network that is misspelt here would go its usual way without a word. */

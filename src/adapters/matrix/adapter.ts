@@ -51,11 +51,19 @@ export interface MatrixAdapterOptions {
   readonly leaseSeconds: number;
 }
 
-/** What lives between start and stop. */
-interface Running {
+/** What it takes to speak to the homeserver: in any process that works off the queue. */
+interface Line {
   readonly homeserver: Homeserver;
-  readonly inbox: MatrixInbox;
+  readonly api: MatrixApi;
+  readonly rooms: RoomStore;
+  readonly events: EventStore;
+  readonly ghosts: MatrixGhosts;
   readonly sender: MatrixSender;
+}
+
+/** What lives between start and stop: in the processes that the homeserver brings events to. */
+interface Running {
+  readonly inbox: MatrixInbox;
   readonly ghosts: MatrixGhosts;
   readonly port: GatewayPort;
   readonly introduction: Introduction;
@@ -66,6 +74,7 @@ interface Running {
 export class MatrixAdapter implements Adapter, NoticeSender {
   readonly network = MATRIX;
   #running: Running | null = null;
+  #line: Line | null = null;
 
   constructor(private readonly options: MatrixAdapterOptions) {}
 
@@ -113,10 +122,11 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   }
 
   async stop(): Promise<void> {
-    const running = this.#running;
+    const [running, line] = [this.#running, this.#line];
     this.#running = null;
+    this.#line = null;
+    line?.homeserver.close();
     if (!running) return;
-    running.homeserver.close();
     running.introduction.stop();
     await running.housekeeping.stop();
     await running.inbox.stop();
@@ -137,8 +147,8 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   }
 
   async send(rendering: Rendering): Promise<void> {
-    if (!this.#running) throw new AdapterStoppedError();
-    await this.#running.sender.send(decodeRendering(rendering.body));
+    this.#line ??= this.#open();
+    await this.#line.sender.send(decodeRendering(rendering.body));
   }
 
   /**
@@ -169,28 +179,38 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     return isGhostId(userId, config.serverName) || userId === `@${registration.sender_localpart}:${config.serverName}`;
   }
 
-  #assemble(port: GatewayPort): Running {
-    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
-    const { serverName } = config;
+  #open(): Line {
+    const { config, registration, db, sealer, clock, log } = this.options;
+    const { serverName, homeserverUrl: url } = config;
     const timeoutMs = config.timeoutSeconds * 1_000;
-    const homeserver = new Homeserver({ url: config.homeserverUrl, token: registration.as_token, timeoutMs });
+    const homeserver = new Homeserver({ url, token: registration.as_token, timeoutMs });
     const api = new MatrixApi(homeserver);
-    const [rooms, events, inboxStore] = [new RoomStore(sealer), new EventStore(sealer), new InboxStore(sealer)];
-    const isOurs = (userId: string) => this.#isOurs(userId);
+    const [rooms, events] = [new RoomStore(sealer), new EventStore(sealer)];
     const now = () => clock.now();
+    const port = () => this.#running?.port ?? null;
     const ghosts = new MatrixGhosts({ db, api, port, store: new GhostAccountStore(sealer), serverName, now, log });
-    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
-    const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
     const chats = new MatrixRooms({ db, api, store: rooms, serverName });
     const limit = new MediaLimit({ api, now });
+    const sender = new MatrixSender({ db, api, ghosts, rooms: chats, events, limit });
+    return { homeserver, api, rooms, events, ghosts, sender };
+  }
+
+  #assemble(port: GatewayPort): Running {
+    this.#line ??= this.#open();
+    const { api, rooms, events, ghosts } = this.#line;
+    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
+    const { serverName, retrySeconds } = config;
+    const isOurs = (userId: string) => this.#isOurs(userId);
+    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
+    const now = () => clock.now();
+    const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
+    const store = new InboxStore(sealer);
     return {
-      homeserver,
       port,
       ghosts,
-      inbox: new MatrixInbox({ db, store: inboxStore, handler, log, retrySeconds: config.retrySeconds, leaseSeconds }),
-      sender: new MatrixSender({ db, api, ghosts, rooms: chats, events, limit }),
+      inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
-      housekeeping: new MatrixHousekeeping({ db, inbox: inboxStore, events, log }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log }),
     };
   }
 }

@@ -10,7 +10,8 @@ import type { GhostAccount, GhostAccountStore } from './ghost.store.js';
 interface Parts {
   readonly db: Database;
   readonly api: MatrixApi;
-  readonly port: GatewayPort;
+  /** Null in processes that only send: others look for pictures. */
+  readonly port: () => GatewayPort | null;
   readonly store: GhostAccountStore;
   readonly serverName: string;
   readonly now: () => number;
@@ -32,7 +33,8 @@ export class MatrixGhosts {
     const userId = ghostId(name, serverName);
     const known = await store.find(db, userId);
     const account = known ?? (await this.#make({ userId, name, displayName: name, avatar: null, checkedAt: 0 }));
-    if (now() - account.checkedAt > LOOK_EVERY_MS) this.#look(account);
+    const port = this.parts.port();
+    if (port && now() - account.checkedAt > LOOK_EVERY_MS) this.#look(account, port);
     return userId;
   }
 
@@ -65,18 +67,18 @@ export class MatrixGhosts {
   }
 
   /** Beside the messages: nobody waits for a picture, and one that fails is looked for again another day. */
-  #look(account: GhostAccount): void {
+  #look(account: GhostAccount, port: GatewayPort): void {
     const { userId } = account;
     if (this.#looking.has(userId)) return;
     const { log } = this.parts;
-    const looking = this.#refresh(account)
+    const looking = this.#refresh(account, port)
       .catch((error: unknown) => log.warn('matrix.picture-failed', { network: NETWORK, code: errorCode(error) }))
       .finally(() => this.#looking.delete(userId));
     this.#looking.set(userId, looking);
   }
 
-  async #refresh(account: GhostAccount): Promise<void> {
-    const { db, api, port, store, now } = this.parts;
+  async #refresh(account: GhostAccount, port: GatewayPort): Promise<void> {
+    const { db, api, store, now } = this.parts;
     const { userId, name, avatar: known } = account;
     const looked = { ...account, checkedAt: now() };
     await store.put(db, looked);
