@@ -129,6 +129,22 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     expect(failed).toEqual([{ code: 'SEAL_BROKEN' }]);
   });
 
+  it('nothing can be read in the tables, neither before an event is handled nor after', async () => {
+    await alice.say(room, 'a secret of mine');
+    await world.bob.receive('a secret of mine');
+    await transaction({ events: [message('never handled', { room_id: '!unknown' })] });
+    await world.bob.send({ to: aliasOf(alice), text: 'a secret of his' });
+    await alice.hear(room, 'a secret of his');
+    const secrets = ['a secret', 'never handled', alice.id, BOB, 'bob.eth', room];
+    for (const table of ['matrix_inbox', 'matrix_room', 'matrix_ghost', 'matrix_event']) {
+      const rows = await world.gateway.db.query<{ row: string }>(`SELECT row_to_json(t)::text AS row FROM ${table} t`);
+      const all = rows.map(({ row }) => row).join('\n');
+      expect(rows.length).toBeGreaterThan(0);
+      const found = secrets.filter((text) => all.includes(text) || all.includes(Buffer.from(text).toString('hex')));
+      expect({ table, found }).toEqual({ table, found: [] });
+    }
+  });
+
   it('nobody is asked twice whether he exists: unknown people are not there, known ones are', async () => {
     const { hs_token: token } = world.synapse.registration;
     const at = (path: string) => ask(`${world.gateway.url}/_matrix/app/v1/${path}`, { token });
