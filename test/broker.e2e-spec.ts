@@ -64,10 +64,13 @@ describeWithPeer('rabbitmq-server', 'a network whose connection is another proce
   const arrivedFor = (name: string): FakeParcel[] => arrivalsIn(arrivals).filter(({ to }) => to === face.address(name));
   const texts = (name: string) => arrivedFor(name).map(({ text }) => text);
   const queued = async () => (await world.db.query('SELECT 1 FROM outbox_item')).length;
-  const queueIsEmpty = () => eventually('an empty queue', async () => (await queued()) === 0, PATIENCE_MS);
+  const queueIsEmpty = () =>
+    eventually('an empty queue', async () => (await queued()) === 0, { patienceMs: PATIENCE_MS });
   const lastCode = async () => (await world.db.query<{ code: string }>('SELECT last_code AS code FROM outbox_item'))[0];
   const failsWith = (code: string) =>
-    eventually(`an attempt that ends with ${code}`, async () => (await lastCode())?.code === code, PATIENCE_MS);
+    eventually(`an attempt that ends with ${code}`, async () => (await lastCode())?.code === code, {
+      patienceMs: PATIENCE_MS,
+    });
   const received = (text: string): Promise<Letter> =>
     eventually(`"${text}"`, async () => (await bob.inbox()).find(({ message }) => message.message?.includes(text)));
 
@@ -136,7 +139,7 @@ describeWithPeer('rabbitmq-server', 'a network whose connection is another proce
     });
     await rabbit.resume();
     for (let number = 0; number < 10; number += 1) await send(`after ${number}`);
-    await eventually('something to arrive', async () => arrivedFor('t0').length > 2, PATIENCE_MS);
+    await eventually('something to arrive', async () => arrivedFor('t0').length > 2, { patienceMs: PATIENCE_MS });
     await rabbit.kill();
     await rabbit.resume();
     for (let number = 0; number < 5; number += 1) await send(`again ${number}`);

@@ -274,7 +274,7 @@ describe(`A gateway that is stopped and started ${ROUNDS} times under traffic`, 
       await start();
     }
     expect(await Promise.all(unanswered.map((piece) => piece.handIn()))).toEqual(unanswered.map(() => true));
-    await eventually('an empty queue', async () => (await queued()).length === 0, 60_000);
+    await eventually('an empty queue', async () => (await queued()).length === 0, { patienceMs: 60_000 });
     const arrived = [...(await bobsTexts()).filter((text) => !before.includes(text)), ...(await mailedTexts())];
     expect(arrived.sort()).toEqual(pieces.map(({ text }) => text).sort());
   }, 240_000);

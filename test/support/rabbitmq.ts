@@ -62,7 +62,7 @@ export class RabbitMq {
       if (server.exitCode !== null) throw new Error(`RabbitMQ ended with ${server.exitCode}: ${this.#log()}`);
       return answers(this.url);
     };
-    await eventually('RabbitMQ', isThere, START_PATIENCE_MS);
+    await eventually('RabbitMQ', isThere, { patienceMs: START_PATIENCE_MS });
   }
 
   /** Asked to, it closes its connections and ends. */
