@@ -15,14 +15,18 @@ export interface TurnOptions {
 
 /** How soon a process that stands by notices that it is its turn. */
 const LOOK_EVERY_MS = 1_000;
+/** For the one before, whose connection may have been cut off a moment ago, to notice that and end. */
+const HANDOVER_MS = 3_000;
 
 /**
  * Does something while it is this process's turn, which is while it holds a lock of the database. A holder that loses the
- * lock's connection ends at once, and begins again when the lock is to be had; one that is killed frees it.
+ * lock's connection ends at once, and begins again when the lock is to be had; one that is killed frees it. Whoever takes
+ * it over from another waits a little first.
  */
 export class Turn {
   readonly #wake = new Wake();
-  #state: 'waiting' | 'held' | 'lost' = 'waiting';
+  #state: 'waiting' | 'taking' | 'held' | 'lost' = 'waiting';
+  #sawAnother = false;
   #stopping = false;
   #running: Promise<void> = Promise.resolve();
 
@@ -71,8 +75,12 @@ export class Turn {
 
   async #tryBegin(): Promise<boolean> {
     const { lock, begin, network, log } = this.options;
-    if (!(await lock.tryAcquire(() => this.#lose()))) return false;
-    this.#state = 'held';
+    if (!(await lock.tryAcquire(() => this.#lose()))) {
+      this.#sawAnother = true;
+      return false;
+    }
+    this.#state = 'taking';
+    if (!(await this.#handedOver())) return false;
     log.info('network.turn-begun', { network });
     try {
       await begin();
@@ -81,6 +89,20 @@ export class Turn {
       throw error;
     }
     return true;
+  }
+
+  /** @returns false if it was lost again, or nobody wants it any more */
+  async #handedOver(): Promise<boolean> {
+    const until = Date.now() + (this.#sawAnother ? HANDOVER_MS : 0);
+    while (this.#isOurs() && Date.now() < until) await this.#wake.wait(until - Date.now());
+    if (!this.#isOurs()) return false;
+    this.#sawAnother = false;
+    this.#state = 'held';
+    return true;
+  }
+
+  #isOurs(): boolean {
+    return this.#state === 'taking' && !this.#stopping;
   }
 
   #lose(): void {
