@@ -11,18 +11,18 @@ const PATIENCE_MS = 2_000;
 /** The adapter of the fake network in a process of the service: its people are in another one, behind HTTP. */
 export class DistantNetwork extends FakeNetwork {
   readonly #server = createServer((request, response) => void this.#take(request, response));
+  readonly #farSide: string;
+  readonly #listenPort: number;
 
   /** @param farSide where parcels go @param listenPort where letters come in */
-  constructor(
-    private readonly farSide: string,
-    private readonly listenPort: number,
-  ) {
+  constructor(farSide: string, listenPort: number) {
     super();
+    [this.#farSide, this.#listenPort] = [farSide, listenPort];
   }
 
   override async start(port: GatewayPort): Promise<void> {
     await super.start(port);
-    this.#server.listen(this.listenPort, '127.0.0.1');
+    this.#server.listen(this.#listenPort, '127.0.0.1');
     await once(this.#server, 'listening');
   }
 
@@ -43,7 +43,7 @@ export class DistantNetwork extends FakeNetwork {
   async #post(body: Uint8Array): Promise<number> {
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
-      const response = await fetch(this.farSide, { method: 'POST', body: Buffer.from(body), signal });
+      const response = await fetch(this.#farSide, { method: 'POST', body: Buffer.from(body), signal });
       await response.arrayBuffer();
       return response.status;
     } catch {

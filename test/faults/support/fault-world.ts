@@ -91,7 +91,7 @@ export class FaultWorld {
   async #launch(place: { url: string; fakeDoor: number; env: Environment }): Promise<ServiceProcess> {
     const { configFile, env, home, peers } = this.parts;
     const shipped = [`${PROJECT}dist/cli/main.js`, 'start', '--config', configFile];
-    const own = ['--import', here('typescript.mjs'), here('start-with-networks.ts')];
+    const own = ['--import', here('../../support/as-built.mjs'), here('start-with-networks.ts')];
     const withFake = [...own, configFile, `http://${LOOPBACK}:${peers.fake.link.port}`, String(place.fakeDoor)];
     return ServiceProcess.start({
       program: this.withFake ? withFake : shipped,

@@ -18,12 +18,22 @@ const OF_ONE_DIRECTION: Readonly<Record<string, Direction>> = {
   'from-dm3': 'from-dm3',
 };
 
-const CASES = KILL_POINTS.flatMap((point) =>
+/** Steps that only messages of one network take, by how their names begin; it has a suite of its own. */
+const OF_ONE_NETWORK = ['matrix'];
+
+/** The steps that only this network has. */
+export function pointsOf(network: string): KillPoint[] {
+  return KILL_POINTS.filter((point) => beginningOf(point) === network);
+}
+
+const beginningOf = (point: KillPoint) => point.split('.')[0]!;
+
+const CASES = KILL_POINTS.filter((point) => !OF_ONE_NETWORK.includes(beginningOf(point))).flatMap((point) =>
   directionsOf(point).map((direction): [KillPoint, Direction] => [point, direction]),
 );
 
 function directionsOf(point: KillPoint): Direction[] {
-  const only = OF_ONE_DIRECTION[point.split('.')[0]!];
+  const only = OF_ONE_DIRECTION[beginningOf(point)];
   return only ? [only] : DIRECTIONS;
 }
 

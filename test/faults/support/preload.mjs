@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { flushCompileCache } from 'node:module';
 
-/** `hitFile`: where a kill is announced, before it happens. `zone`: the world's DNS. */
+/** `hitFile`: where a kill is announced, before it happens. `kill`: which, from the start. `zone`: the world's DNS. */
 const plan = JSON.parse(process.env.FAULT_PLAN);
 const reached = new Map();
 let kill = plan.kill ?? null;
@@ -45,4 +45,4 @@ const answers = {
 
 process.on('message', ({ id, question, value }) => process.send({ id, answer: answers[question](value) ?? null }));
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL')); // whoever ran the test is gone
-process.channel.unref(); // it must not keep alive what wants to end
+process.channel?.unref(); // it must not keep alive what wants to end
