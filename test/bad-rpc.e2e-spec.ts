@@ -46,7 +46,7 @@ describe('A request that is none', () => {
     ['an empty object', '{}', -32600],
     ['an empty batch', '[]', -32600],
     ['an id of a wrong type', '{"id":{},"method":"dm3_getDeliveryServiceProperties"}', -32600],
-    ['a trick with prototypes', '{"__proto__":{"method":"x"}}', -32700],
+    ['a trick with prototypes', '{"__proto__":{"method":"x"}}', -32600],
   ])('is told so: %s', async (_, body, code) => {
     expectRpcError(await rpc(body), code, { id: null });
   });
