@@ -105,6 +105,16 @@ async function secretsAtRest(): Promise<string[]> {
   return found;
 }
 
+/** PostgreSQL removes some of its files while they are listed. */
+function contentOf(file: string): Buffer {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  }
+}
+
 /** In every file of PostgreSQL's: tables with their dead rows, statistics, write-ahead log, and the server's own log. */
 async function secretsOnDisk(): Promise<string[]> {
   await gateway.db.query('CHECKPOINT');
@@ -112,7 +122,7 @@ async function secretsOnDisk(): Promise<string[]> {
   const files = fs.readdirSync(fs.realpathSync(dataDir), { recursive: true, withFileTypes: true });
   return files
     .filter((entry) => entry.isFile())
-    .flatMap(({ parentPath, name }) => [...search.in(fs.readFileSync(path.join(parentPath, name)))]);
+    .flatMap(({ parentPath, name }) => [...search.in(contentOf(path.join(parentPath, name)))]);
 }
 
 const secretsInLog = () => logged.flatMap((line) => secretsIn(line, allSecrets()));
