@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { escapeIdentifier, type Client } from 'pg';
+import { AdminService } from '../src/gateway/admin/admin.service.js';
 import type { Person } from '../src/sandbox/people.js';
 import { countSealed } from '../src/storage/reseal.js';
 import { RealClient } from './support/dm3-lib.js';
@@ -45,12 +46,14 @@ async function messagesUnderWay(): Promise<void> {
 
 it('is only spoken about on a dry run', async () => {
   await messagesUnderWay();
+  const goOn = await holdStill();
   const { '1': values } = await counts();
   const { code, stdout } = await operated.keys('rotate', '--storage', '--dry-run');
   expect(code).toBe(0);
   expect(stdout).toContain(`sealed values by storage key: 1: ${values} (seals)\n`);
   expect(stdout).toContain(`Put a new key into ${operated.storageKeysFile} and seal everything anew with it.`);
   expect([keyIds(), await counts()]).toEqual([['1'], { 1: values }]);
+  await goOn();
 });
 
 it('may be killed in the middle: the running gateway reads what is under either key', async () => {
@@ -99,6 +102,18 @@ it('is told by the command that shows keys', async () => {
     expect(stdout).not.toContain(line.split(':')[1]);
   }
 });
+
+/** Every attempt leaves its answer, sealed: none is made until what comes back is called. */
+async function holdStill(): Promise<() => Promise<void>> {
+  const admin = gateway.running.app.get(AdminService);
+  const networks = ['email', 'dm3'];
+  for (const network of networks) await admin.pause(network);
+  const held = 'SELECT 1 FROM outbox_head WHERE lease_until IS NOT NULL';
+  await eventually('the end of what is under way', async () => (await gateway.db.query(held)).length === 0);
+  return async () => {
+    for (const network of networks) await admin.resume(network);
+  };
+}
 
 /** Nobody writes to the table until the client lets go. */
 async function lockMessages(): Promise<Client> {
