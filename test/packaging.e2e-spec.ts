@@ -4,7 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { LIMIT_SECONDS, lintCompose, lintDockerfile, lintUnit, readUnit } from '../scripts/packaging.mjs';
+import {
+  LIMIT_SECONDS,
+  lintCompose,
+  lintComposeSyntax,
+  lintDockerfile,
+  lintUnit,
+  readUnit,
+} from '../scripts/packaging.mjs';
 import { emailConfigSchema } from '../src/adapters/email/config.js';
 import { parseSettings, readConfigTree } from '../src/config/load.js';
 import { coreSettings } from '../src/config/settings.js';
@@ -118,6 +125,25 @@ describe('the compose file', () => {
     expect(composeText).toContain(`25:${settings.email.listen.port}`);
     expect(composeText).toContain(`8080:${settings.http.port}`);
     expect(settings.shutdown.limitSeconds).toBe(LIMIT_SECONDS);
+  });
+});
+
+describe('the compose file for Matrix', () => {
+  const matrixText = read('docker/compose.matrix.yaml');
+
+  it('has no faults', () => expect(lintComposeSyntax(composeFile(matrixText))).toEqual([]));
+
+  it('would be found to have a key that there is not', () => {
+    const text = broken(matrixText, 'secrets: [', 'secret: [');
+    expect(lintComposeSyntax(composeFile(text)).join('\n')).toMatch(/secret/);
+  });
+
+  it('adds the registration to the homeserver and to all that run the gateway', () => {
+    const added = parse(matrixText) as Compose;
+    const { services } = parse(composeText, { merge: true }) as Compose;
+    const readers = Object.keys(services).filter((name) => /^(dm3-gateway|matrixdotorg)/.test(services[name]!.image));
+    expect(Object.keys(added.services).sort()).toEqual(readers.sort());
+    for (const { secrets } of Object.values(added.services)) expect(secrets).toEqual(Object.keys(added.secrets));
   });
 });
 
