@@ -142,8 +142,9 @@ describe('GET /resolver/alias', () => {
   });
 
   it('knows networks that are not served here, and says so', async () => {
-    const room = { kind: 'matrix', address: 'matrix:r/dev:hs.org', topLevelName: null, served: false };
-    expect(await translated('#dev:hs.org')).toEqual({ ...room, name: '_room.dev._at.hs.org.matrix.gateway.eth' });
+    const short = '_room.dev._at.hs.org.matrix';
+    const room = { kind: 'matrix', address: 'matrix:r/dev:hs.org', topLevelName: short, served: false };
+    expect(await translated('#dev:hs.org')).toEqual({ ...room, name: `${short}.gateway.eth` });
     await expect(bob.provider.resolveName('_room.dev._at.hs.org.matrix.gateway.eth')).resolves.toBeNull();
   });
 
