@@ -27,7 +27,7 @@ export class RabbitMq {
 
   private constructor(
     private readonly home: string,
-    private readonly port: number,
+    readonly port: number,
     private readonly env: Readonly<Record<string, string>>,
     private readonly account: Account | null,
   ) {}

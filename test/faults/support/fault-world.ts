@@ -38,10 +38,15 @@ export class FaultWorld {
   }
 
   /** With alice and bob signed up and the service running. */
-  static async open(options: { fake: boolean; postgres?: PostgresConnection }): Promise<FaultWorld> {
+  static async open(options: {
+    fake: boolean;
+    postgres?: PostgresConnection;
+    /** Settings over those of the file, for the first start. */
+    env?: Environment;
+  }): Promise<FaultWorld> {
     const world = new FaultWorld(await furnish(options), options.fake);
     try {
-      await world.start();
+      await world.start(options.env);
       for (const account of Object.values(world.parts.accounts)) await account.signUp();
       return world;
     } catch (error) {
@@ -74,9 +79,13 @@ export class FaultWorld {
     return this.#service;
   }
 
-  /** One more process over the same database, on ports of its own: nobody hands anything in there. */
-  async startAnother(env: Environment = {}): Promise<ServiceProcess> {
-    const [http, admin, smtp, fakeDoor] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  /**
+   * One more process over the same database, on ports of its own.
+   * @param options.withFakeDoor people of the fake network hand in there; nobody hands in anything by default
+   */
+  async startAnother(env: Environment = {}, { withFakeDoor = false } = {}): Promise<ServiceProcess> {
+    const [http, admin, smtp] = [await freePort(), await freePort(), await freePort()];
+    const fakeDoor = withFakeDoor ? this.parts.fakeDoor : await freePort();
     const ports = {
       DM3_GATEWAY_HTTP__PORT: String(http),
       DM3_GATEWAY_ADMIN__PORT: String(admin),
@@ -98,7 +107,7 @@ export class FaultWorld {
       env: { ...env, ...place.env },
       zone: ZONE,
       url: place.url,
-      hitFile: path.join(home, `hit-${place.fakeDoor}`),
+      hitFile: path.join(home, `hit-${new URL(place.url).port}`),
     });
   }
 

@@ -28,7 +28,7 @@ import { settingsOf } from './settings.js';
 export interface Furniture {
   readonly home: string;
   readonly db: Database;
-  readonly peers: Readonly<Record<PeerName, Peer>>;
+  readonly peers: Readonly<Record<Exclude<PeerName, 'broker'>, Peer>>;
   readonly configFile: string;
   readonly env: Readonly<Record<string, string>>;
   readonly url: string;

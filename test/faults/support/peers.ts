@@ -25,7 +25,8 @@ export const PEERS = [
   { name: 'fake', answers5xx: true },
 ] as const;
 
-export type PeerName = (typeof PEERS)[number]['name'];
+/** The broker is there in the long form only. */
+export type PeerName = (typeof PEERS)[number]['name'] | 'broker';
 
 /** Which of them a peer can have. */
 export function faultsOf({ answers5xx }: { answers5xx: boolean }): Fault[] {

@@ -7,7 +7,10 @@ import { createRuntime, startGateway } from '../../../src/main.js';
 import { DistantNetwork } from './distant-network.js';
 
 const [file, farSide, port] = process.argv.slice(2) as [string, string, string];
-const { settings, email } = loadConfig(file, process.env);
+const { settings: configured, email } = loadConfig(file, process.env);
+/** Also the role of the fake network, which only tests know. */
+const roles = process.env['FAULT_ROLES']?.split(',');
+const settings = roles ? { ...configured, roles } : configured;
 const fake = new DistantNetwork(farSide, Number(port));
 const networks = {
   ...(email ? { email: { config: email, dns: systemDns() } } : {}),
