@@ -126,9 +126,9 @@ async function matrixNetwork({ networks: { matrix } }: Runtime) {
   return { module: MatrixModule.forRoot(matrix.config), adapters: [MatrixAdapter] };
 }
 
-/** Mail's also where mail is switched off: its names go on standing for the same people. */
-function codecsOf({ matrix, others = [] }: Networks): AliasCodec[] {
-  return [emailCodec, ...(matrix ? [matrixCodec] : []), ...others.map(({ codec }) => codec)];
+/** Also of networks that are switched off here: their names go on standing for the same people. */
+function codecsOf({ others = [] }: Networks): AliasCodec[] {
+  return [emailCodec, matrixCodec, ...others.map(({ codec }) => codec)];
 }
 
 @Module({})
