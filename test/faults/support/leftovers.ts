@@ -49,8 +49,9 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'failed')`,
   ],
   [
-    'a destination from which everything came back is still held to be out of reach',
-    `SELECT encode(destination_key, 'hex') AS id FROM outbox_lane`,
+    // A success ends a lane's trouble. On the fake network everybody is a destination, also `nobody`, where none comes.
+    'a destination that takes messages is still held to be out of reach',
+    `SELECT encode(destination_key, 'hex') AS id FROM outbox_lane WHERE network <> 'fake'`,
   ],
   [
     'a conversation belongs to no message',
