@@ -19,14 +19,16 @@ const TEXTS = 6;
 
 /** The steps that only Matrix has, with a real homeserver; the others are the same for every network. */
 describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () => {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-matrix-'));
-  const hitFile = path.join(home, 'hit');
   const { seed, between } = chance('matrix');
+  let home: string;
+  let hitFile: string;
   let synapse: SynapseWorld;
   let world: TestGateway;
   let bob: RealClient;
   let gateway: GatewayProcess;
   beforeAll(async () => {
+    home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-matrix-'));
+    hitFile = path.join(home, 'hit');
     synapse = await SynapseWorld.start();
     world = await TestGateway.create();
     bob = await RealClient.create(world, world.bob);
