@@ -239,6 +239,16 @@ describe('A destination out of reach', () => {
     expect(await troubledLanes(db)).toEqual([]);
   });
 
+  it('is well again when it answers, even if it refuses for good', async () => {
+    for (let times = 0; times < 3; times += 1) await fail(0);
+    await fill(3);
+    const message = 'Nobody here takes that.';
+    const refuse = async () => Promise.reject(new GatewayError({ code: 'REFUSED', kind: 'forbidden', message }));
+    await start({ db, handle: refuse });
+    await untilEmpty(db);
+    expect(await troubledLanes(db)).toEqual([]);
+  });
+
   it('may turn out to be another lane than the one it was enqueued for', async () => {
     await enqueue(db, outboxEntry({ isGuess: true }));
     let attempts = 0;

@@ -79,8 +79,16 @@ export async function postponeItem(
   return head!.nextAt;
 }
 
-/** Moves an item to the dead letters; the pair goes on with its next one. @throws LeaseLostError */
-export async function buryItem(tx: Tx, item: LeasedItem, code: string): Promise<void> {
+/**
+ * Moves an item to the dead letters; the pair goes on with its next one.
+ * @param laneIsWell its destination has answered, if only to refuse
+ * @throws LeaseLostError
+ */
+export async function buryItem(
+  tx: Tx,
+  item: LeasedItem,
+  { code, laneIsWell = false }: { code: string; laneIsWell?: boolean },
+): Promise<void> {
   await assertHeld(tx, item);
   await tx.query(
     `INSERT INTO outbox_dead (ref, head_id, seq, kind, code, attempts, created_at, expires_at)
@@ -88,7 +96,7 @@ export async function buryItem(tx: Tx, item: LeasedItem, code: string): Promise<
      FROM outbox_item WHERE head_id = $1 AND seq = $2`,
     [item.headId, item.seq, code],
   );
-  await removeItem(tx, item, { laneIsWell: false });
+  await removeItem(tx, item, { laneIsWell });
 }
 
 /** Gives pairs back untouched: nothing of theirs has begun. Those that somebody took over are left alone. */

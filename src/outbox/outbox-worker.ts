@@ -191,7 +191,7 @@ export class OutboxWorker {
     const permanent = !isRetryable(error) || (await hasExpired(tx, item));
     if (!permanent) return this.#postpone(tx, item, error);
     await this.options.handlers.get(item.kind)?.fail(tx, item, error);
-    await buryItem(tx, item, errorCode(error));
+    await buryItem(tx, item, { code: errorCode(error), laneIsWell: !isRetryable(error) });
     killPoint('outbox.burying');
     tx.afterCommit(() => killPoint('outbox.buried'));
   }

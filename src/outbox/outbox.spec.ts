@@ -30,7 +30,7 @@ describe('Outbox', () => {
   /** Claims what is due first and moves it to the dead letters. */
   const bury = async (code = 'REFUSED') => {
     const item = await claimOne();
-    await db.transaction((tx) => buryItem(tx, item, code));
+    await db.transaction((tx) => buryItem(tx, item, { code }));
     return item.ref;
   };
 
