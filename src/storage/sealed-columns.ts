@@ -22,6 +22,8 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   byKey('matrix_event', 'sealed_event_id', 'event_key'),
   byKey('matrix_ghost', 'sealed_ghost', 'user_key'),
   byId('matrix_inbox', 'sealed_event'),
+  byId('matrix_member', 'sealed_member'),
+  byId('matrix_portal', 'sealed_portal'),
   byId('matrix_room', 'sealed_room'),
   byId('message', 'sealed_payload'),
   byId('message', 'sealed_frozen'),

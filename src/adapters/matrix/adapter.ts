@@ -24,7 +24,11 @@ import { MatrixGhosts } from './ghosts.js';
 import { Homeserver } from './homeserver.js';
 import { MatrixInbox } from './inbox.js';
 import { InboxStore } from './inbox.store.js';
-import { MATRIX, MatrixIntake } from './intake.js';
+import { MatrixIntake } from './intake.js';
+import { MATRIX } from './network.js';
+import { MatrixBot } from './bot.js';
+import type { MatrixEvent } from './event.js';
+import { PortalParts } from './portals/portal-parts.js';
 import { MediaLimit } from './media.js';
 import { Membership } from './membership.js';
 import { Introduction } from './introduction.js';
@@ -58,6 +62,7 @@ interface Line {
   readonly rooms: RoomStore;
   readonly events: EventStore;
   readonly ghosts: MatrixGhosts;
+  readonly portals: PortalParts;
   readonly sender: MatrixSender;
 }
 
@@ -157,8 +162,9 @@ export class MatrixAdapter implements Adapter, NoticeSender {
    */
   async take(body: unknown): Promise<void> {
     if (!this.#running) throw new AdapterStoppedError();
-    const { events, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
-    const added = await this.#running.inbox.accept(events);
+    const { events, echoes, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
+    const said = await this.#line!.portals.echoesInPortals(echoes);
+    const added = await this.#running.inbox.accept([...events, ...said]);
     const { log } = this.options;
     if (unreadable > 0) log.warn('matrix.events-unreadable', { network: MATRIX, count: unreadable });
     log.debug('matrix.transaction', { network: MATRIX, count: added });
@@ -175,8 +181,19 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   }
 
   #isOurs(userId: string): boolean {
+    return isGhostId(userId, this.options.config.serverName) || userId === this.#botId;
+  }
+
+  get #botId(): string {
     const { config, registration } = this.options;
-    return isGhostId(userId, config.serverName) || userId === `@${registration.sender_localpart}:${config.serverName}`;
+    return `@${registration.sender_localpart}:${config.serverName}`;
+  }
+
+  /** Where this process does not handle events, another one finds them. */
+  async #bring(events: readonly MatrixEvent[]): Promise<unknown> {
+    const { db, sealer } = this.options;
+    if (this.#running) return this.#running.inbox.accept(events);
+    return db.transaction((tx) => new InboxStore(sealer).add(tx, events));
   }
 
   #open(): Line {
@@ -188,22 +205,38 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const [rooms, events] = [new RoomStore(sealer), new EventStore(sealer)];
     const now = () => clock.now();
     const port = () => this.#running?.port ?? null;
-    const ghosts = new MatrixGhosts({ db, api, port, store: new GhostAccountStore(sealer), serverName, now, log });
+    const accounts = new GhostAccountStore(sealer);
+    const ghosts = new MatrixGhosts({ db, api, port, store: accounts, serverName, now, log });
     const chats = new MatrixRooms({ db, api, store: rooms, serverName });
     const limit = new MediaLimit({ api, now });
-    const sender = new MatrixSender({ db, api, ghosts, rooms: chats, events, limit });
-    return { homeserver, api, rooms, events, ghosts, sender };
+    const bot = new MatrixBot({ db, api, store: accounts, userId: this.#botId });
+    const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, config });
+    const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
+    const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
+    return { homeserver, api, rooms, events, ghosts, portals, sender: new MatrixSender(parts) };
   }
 
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
-    const { api, rooms, events, ghosts } = this.#line;
+    const { api, rooms, events, ghosts, portals } = this.#line;
     const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
     const now = () => clock.now();
-    const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
+    const inPortals = portals.intake({ port, isOurs, now, bring: (some) => this.#bring(some) });
+    const handler = new MatrixIntake({
+      db,
+      api,
+      port,
+      config,
+      rooms,
+      events,
+      membership,
+      portals: inPortals,
+      isOurs,
+      now,
+    });
     const store = new InboxStore(sealer);
     return {
       port,

@@ -7,6 +7,7 @@ export interface UserId {
 }
 
 const USER = 'matrix:u/';
+const ROOM = /^matrix:(?:r|roomid)\//;
 const SCHEME = 'matrix:';
 const MAX_BYTES = 255;
 /** What a URI's path may hold as it is (RFC 3986 pchar) and `encodeURIComponent` escapes all the same. */
@@ -14,6 +15,10 @@ const NEEDLESSLY_ESCAPED = /%(?:3A|40|24|26|2B|2C|3B|3D)/g;
 
 export function isMatrix(address: ForeignAddress): boolean {
   return address.startsWith(SCHEME);
+}
+
+export function isRoom(address: ForeignAddress): boolean {
+  return ROOM.test(address);
 }
 
 /** `matrix:u/alice:hs.org` -> `@alice:hs.org`; what is not the address of a person, as it is without its scheme. */
@@ -32,8 +37,17 @@ export function userOf(address: ForeignAddress): string | null {
 
 /** `@alice:hs.org` -> `matrix:u/alice:hs.org` */
 export function toForeign(userId: string): ForeignAddress {
-  const path = encodeURIComponent(userId.slice(1)).replaceAll(NEEDLESSLY_ESCAPED, decodeURIComponent);
-  return `${USER}${path}` as ForeignAddress;
+  return `${USER}${escaped(userId.slice(1))}` as ForeignAddress;
+}
+
+/** `#dev:hs.org` -> `matrix:r/dev:hs.org`; the id of a room -> `matrix:roomid/…` */
+export function roomToForeign(room: string): ForeignAddress {
+  const kind = room.startsWith('#') ? 'r' : 'roomid';
+  return `${SCHEME}${kind}/${escaped(room.slice(1))}` as ForeignAddress;
+}
+
+function escaped(id: string): string {
+  return encodeURIComponent(id).replaceAll(NEEDLESSLY_ESCAPED, decodeURIComponent);
 }
 
 /** Null for what is no user id. The part before the first colon may hold anything: old accounts do. */

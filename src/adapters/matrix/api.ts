@@ -9,6 +9,7 @@ const eventId = z.object({ event_id: z.string() });
 const roomId = z.object({ room_id: z.string() });
 const members = z.object({ joined: z.record(z.string(), z.unknown()) });
 const rooms = z.object({ joined_rooms: z.array(z.string()) });
+const page = z.object({ chunk: z.array(z.unknown()) });
 const uploaded = z.object({ content_uri: z.string() });
 const mediaConfig = z.object({ 'm.upload.size': z.number().optional() });
 
@@ -106,6 +107,30 @@ export class MatrixApi {
   /** Null where the room has no such state. */
   state(as: string, room: string, type: string): Promise<unknown> {
     return this.#orNull({ method: 'GET', path: path`/_matrix/client/v3/rooms/${room}/state/${type}/`, as });
+  }
+
+  /** The same with its sender. Null where the room has no such state. */
+  stateEvent(as: string, room: string, type: string): Promise<unknown> {
+    const where = path`/_matrix/client/v3/rooms/${room}/state/${type}/`;
+    return this.#orNull({ method: 'GET', path: where, as, query: { format: 'event' } });
+  }
+
+  /** The room an alias leads to; null where it leads nowhere. */
+  async roomOf(alias: string): Promise<string | null> {
+    const found = await this.#orNull({ method: 'GET', path: path`/_matrix/client/v3/directory/room/${alias}` });
+    return found === null ? null : roomId.parse(found).room_id;
+  }
+
+  async invite(as: string, room: string, user: string): Promise<void> {
+    const json = { user_id: user };
+    await this.homeserver.call({ method: 'POST', path: path`/_matrix/client/v3/rooms/${room}/invite`, as, json });
+  }
+
+  /** The latest events of a room, the oldest of them first. */
+  async latest(as: string, room: string, limit: number): Promise<readonly unknown[]> {
+    const where = path`/_matrix/client/v3/rooms/${room}/messages`;
+    const query = { dir: 'b', limit: String(limit) };
+    return page.parse(await this.homeserver.call({ method: 'GET', path: where, as, query })).chunk.reverse();
   }
 
   /** Null for somebody who has never had to do with the room. */

@@ -7,7 +7,7 @@ import type { EventLog } from '../../ops/event-log.js';
 import { EVENT_LOG } from '../../config/tokens.js';
 import { MatrixAdapter } from './adapter.js';
 import { AppserviceRefusedError, toMatrixReply } from './errors.js';
-import { MATRIX } from './intake.js';
+import { MATRIX } from './network.js';
 
 /** What the homeserver calls (Matrix: application service API). Nobody else has the token. */
 @ApiExcludeController()

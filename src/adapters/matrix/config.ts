@@ -29,6 +29,17 @@ export const matrixConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Also pass on m.notice messages, which machines write; two bridges may then answer each other for ever.'),
+  bridgeBy: z
+    .array(z.string().regex(/^@/, 'expected user ids or patterns of them, such as "@*:example.org"'))
+    .optional()
+    .describe('Who may bridge rooms, if the room lets them: ids of users, * for anything. Default: all of serverName.'),
+  joinByWriting: z
+    .boolean()
+    .default(true)
+    .describe(
+      'People of dm3 join public rooms that are bridged by writing to them; otherwise they need an invitation.',
+    ),
+  maxMembers: z.number().int().min(1).max(10_000).default(200).describe('People of dm3 in one room, at most.'),
   retrySeconds: z.number().positive().default(2).describe('First pause after an event could not be handled.'),
 });
 

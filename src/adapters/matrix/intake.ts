@@ -1,5 +1,5 @@
 import { GatewayError } from '../../common/errors.js';
-import type { EnsName, NetworkId, RemoteId } from '../../common/ids.js';
+import type { EnsName, RemoteId } from '../../common/ids.js';
 import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
 import type { NeutralAttachment } from '../../gateway/adapter/message.js';
 import type { Database } from '../../storage/database.js';
@@ -9,14 +9,14 @@ import type { MatrixConfig } from './config.js';
 import { RECEIPT, type MatrixEvent } from './event.js';
 import type { EventStore } from './event.store.js';
 import { fromMatrix, type MatrixMessage } from './from-matrix.js';
-import { ghostName, isGhostId } from './ghost-id.js';
 import type { EventHandler } from './inbox.js';
 import { fetchFile } from './media.js';
 import type { Membership } from './membership.js';
+import { MATRIX } from './network.js';
 import type { Room, RoomStore } from './room.store.js';
+import type { PortalIntake } from './portals/portal-intake.js';
+import { shortNameOf } from './short-name.js';
 import { noticeText } from './to-matrix.js';
-
-export const MATRIX = 'matrix' as NetworkId;
 
 interface Parts {
   readonly db: Database;
@@ -26,6 +26,7 @@ interface Parts {
   readonly rooms: RoomStore;
   readonly events: EventStore;
   readonly membership: Membership;
+  readonly portals: PortalIntake;
   readonly isOurs: (userId: string) => boolean;
   readonly now: () => number;
 }
@@ -46,11 +47,12 @@ export class MatrixIntake implements EventHandler {
   constructor(private readonly parts: Parts) {}
 
   async handle(event: MatrixEvent): Promise<void> {
-    const { isOurs, membership } = this.parts;
+    const { isOurs, membership, portals } = this.parts;
+    if (await portals.handle(event)) return;
     if (event.type === 'm.room.member') return membership.handle(event);
     if (isOurs(event.sender) || parseUserId(event.sender) === null) return;
     const room = await this.#roomOf(event);
-    if (!room) return;
+    if (!room) return void (await portals.handleCommand(event));
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
     const said = fromMatrix(event, (id) => this.#shortName(id));
@@ -59,6 +61,7 @@ export class MatrixIntake implements EventHandler {
 
   /** Tells the author once: the transaction id is the event's. Receipts fail in silence. */
   async fail(event: MatrixEvent, error: unknown): Promise<void> {
+    if (await this.parts.portals.fail(event, error)) return;
     const room = await this.parts.rooms.find(this.parts.db, event.room_id);
     const silent = event.type === RECEIPT || event.type === 'm.room.member' || event.content['msgtype'] === 'm.notice';
     if (silent || !room || room.state === 'closed') return;
@@ -117,8 +120,6 @@ export class MatrixIntake implements EventHandler {
 
   /** How somebody is called who is mentioned. */
   #shortName(id: string): string {
-    const { serverName } = this.parts.config;
-    const ghost = isGhostId(id, serverName) ? ghostName(id, serverName) : null;
-    return ghost?.kind === 'name' ? ghost.name : id;
+    return shortNameOf(id, this.parts.config.serverName);
   }
 }

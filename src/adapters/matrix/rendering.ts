@@ -1,12 +1,12 @@
-import type { EnsName, EthAddress, RemoteId } from '../../common/ids.js';
+import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
 
 /** A part of a message: one event. */
 export type Part =
   | { readonly kind: 'text'; readonly body: string; readonly html: string | null }
   | { readonly kind: 'file'; readonly name: string; readonly mediaType: string; readonly base64: string };
 
-/** Who speaks to whom. */
-export interface Speaker {
+/** Who speaks in a direct chat, and to whom. */
+export interface ChatSpeaker {
   /** ENS name that the ghost stands for. */
   readonly name: EnsName;
   readonly identity: EthAddress;
@@ -15,6 +15,15 @@ export interface Speaker {
   /** Null: the chat of these two, whichever that is. */
   readonly room: string | null;
 }
+
+/** Who speaks in a room of several. */
+export interface PortalSpeaker {
+  readonly name: EnsName;
+  readonly identity: EthAddress;
+  readonly portal: ForeignAddress;
+}
+
+export type Speaker = ChatSpeaker | PortalSpeaker;
 
 interface Base {
   /** 40 hex digits (`PartId`). */

@@ -2,7 +2,7 @@ import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { Database } from '../../storage/database.js';
 import { objectIn } from './event.js';
 import type { MatrixApi } from './api.js';
-import type { Speaker } from './rendering.js';
+import type { ChatSpeaker } from './rendering.js';
 import type { Room, RoomStore } from './room.store.js';
 
 interface Parts {
@@ -24,7 +24,7 @@ export class MatrixRooms {
    * new one.
    * @throws DeliveryFailedError DECLINED, NO_SUCH_USER: permanent; HomeserverError
    */
-  async forSending(speaker: Speaker): Promise<Room & { roomId: string }> {
+  async forSending(speaker: ChatSpeaker): Promise<Room & { roomId: string }> {
     const named = await this.#named(speaker);
     const room = named ?? (await this.parts.store.latest(this.parts.db, speaker));
     const ready = await this.#ready(room, speaker);
@@ -32,13 +32,13 @@ export class MatrixRooms {
     return ready;
   }
 
-  async #named({ room: roomId, identity, user }: Speaker): Promise<Room | null> {
+  async #named({ room: roomId, identity, user }: ChatSpeaker): Promise<Room | null> {
     const room = roomId === null ? null : await this.parts.store.find(this.parts.db, roomId);
     const isTheirs = room?.identity === identity && room.user === user;
     return isTheirs && (room.state === 'open' || room.state === 'invited' || room.state === 'left') ? room : null;
   }
 
-  async #ready(room: Room | null, speaker: Speaker): Promise<Room & { roomId: string }> {
+  async #ready(room: Room | null, speaker: ChatSpeaker): Promise<Room & { roomId: string }> {
     switch (room?.state) {
       case 'open':
       case 'invited':
@@ -54,7 +54,7 @@ export class MatrixRooms {
     }
   }
 
-  async #makeNew({ identity, name, ghost, user }: Speaker): Promise<Room & { roomId: string }> {
+  async #makeNew({ identity, name, ghost, user }: ChatSpeaker): Promise<Room & { roomId: string }> {
     const { db, api, store, serverName } = this.parts;
     if (user.endsWith(`:${serverName}`) && !(await api.hasProfile(user))) throw noSuchUser(user);
     const room = await store.add(db, { state: 'making', roomId: null, identity, name, ghost, user });

@@ -6,14 +6,19 @@ import { toDeliveryError } from './errors.js';
 import type { EventStore } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
 import type { MediaLimit } from './media.js';
+import type { MatrixEvent } from './event.js';
 import { partId } from './part-id.js';
+import { isCommandText, memberCommand } from './portals/command-text.js';
+import type { MatrixPortals } from './portals/portals.js';
 import type {
   Part,
+  PortalSpeaker,
   RenderedMark,
   RenderedMatrix,
   RenderedNotice,
   RenderedReaction,
   RenderedText,
+  Speaker,
 } from './rendering.js';
 import type { MatrixRooms } from './rooms.js';
 import { readableSize } from './text.js';
@@ -23,6 +28,9 @@ interface Parts {
   readonly api: MatrixApi;
   readonly ghosts: MatrixGhosts;
   readonly rooms: MatrixRooms;
+  readonly portals: MatrixPortals;
+  /** Puts an event of our own among those that the homeserver brings. */
+  readonly bring: (events: readonly MatrixEvent[]) => Promise<unknown>;
   readonly events: EventStore;
   readonly limit: MediaLimit;
 }
@@ -54,9 +62,9 @@ export class MatrixSender {
   async #perform(rendered: RenderedMatrix): Promise<void> {
     if (rendered.kind === 'notice') return this.#notice(rendered);
     if (rendered.kind === 'message' || rendered.kind === 'edit') await this.#checkSizes(rendered.parts);
-    await this.parts.ghosts.ensure(rendered.speaker.name);
-    const room = await this.parts.rooms.forSending(rendered.speaker);
-    const place = { as: room.ghost, room: room.roomId };
+    const { speaker } = rendered;
+    if ('portal' in speaker && isCommand(rendered)) return this.#command(speaker, rendered);
+    const place = await this.#place(speaker);
     const targets = rendered.target === null ? [] : await this.parts.events.eventsOf(this.parts.db, rendered.target);
     switch (rendered.kind) {
       case 'message':
@@ -70,6 +78,22 @@ export class MatrixSender {
       case 'read':
         if (targets[0]) await this.parts.api.markRead(place.as, place.room, targets[0]);
     }
+  }
+
+  async #place(speaker: Speaker): Promise<Place> {
+    const { ghosts, portals, rooms } = this.parts;
+    if ('portal' in speaker) return portals.forSending(speaker);
+    await ghosts.ensure(speaker.name);
+    const { ghost, roomId } = await rooms.forSending(speaker);
+    return { as: ghost, room: roomId };
+  }
+
+  /** Carried out where events are handled, in the order of the room. */
+  async #command(speaker: PortalSpeaker, { message, parts }: RenderedText): Promise<void> {
+    const { roomId } = await this.parts.portals.of(speaker);
+    const { name, identity } = speaker;
+    const body = parts[0]?.kind === 'text' ? parts[0].body : '';
+    await this.parts.bring([memberCommand({ roomId, message, name, identity, body })]);
   }
 
   async #notice({ ghost: as, room, text, target, message }: RenderedNotice): Promise<void> {
@@ -149,6 +173,10 @@ export class MatrixSender {
       throw new DeliveryFailedError({ code: 'FILE_TOO_LARGE', reason, retryable: false });
     }
   }
+}
+
+function isCommand(rendered: RenderedMatrix): rendered is RenderedText {
+  return rendered.kind === 'message' && rendered.parts[0]?.kind === 'text' && isCommandText(rendered.parts[0].body);
 }
 
 function formatted(html: string | null): Content {

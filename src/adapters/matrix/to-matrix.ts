@@ -1,7 +1,7 @@
 import type { OutgoingMessage, OutgoingNotice, Rendering } from '../../gateway/adapter/adapter.js';
 import { DeliveryFailedError, UnsupportedMessageError } from '../../gateway/adapter/errors.js';
 import type { NeutralAttachment, NeutralMessage } from '../../gateway/adapter/message.js';
-import { formatAddress, parseUserId, userOf } from './address.js';
+import { formatAddress, isRoom, parseUserId, userOf } from './address.js';
 import { readContext, type MatrixContext } from './context.js';
 import { ghostId } from './ghost-id.js';
 import { markdownToHtml } from './html.js';
@@ -20,20 +20,25 @@ const MAX_PART_BYTES = 12_000;
 export function toMatrix(outgoing: OutgoingMessage, serverName: string): Rendering {
   const context = readContext(outgoing.conversation);
   const speaker = speakerOf(outgoing, context, serverName);
-  const rendered = render(outgoing, speaker, context?.thread ?? null);
+  const thread = threadOf(outgoing, context, speaker);
+  const rendered = render(outgoing, speaker, thread);
   const count = 'parts' in rendered ? rendered.parts.length : 1;
   const { message } = rendered;
   return {
     remoteIds: Array.from({ length: count }, (_, index) => partId({ message, index })),
     body: encodeRendering(rendered),
-    conversation: {
-      ...context,
-      room: speaker.room,
-      ghost: speaker.ghost,
-      thread: context?.thread ?? null,
-      auto: false,
-    },
+    conversation: { ...context, ...placeOf(speaker, context), thread, auto: false },
   };
+}
+
+/** In a room of several, what is said of its own accord is said to all, whatever thread was read last. */
+function threadOf({ target }: OutgoingMessage, context: MatrixContext | null, speaker: Speaker): string | null {
+  return 'portal' in speaker && target === null ? null : (context?.thread ?? null);
+}
+
+function placeOf(speaker: Speaker, context: MatrixContext | null): Pick<MatrixContext, 'room' | 'ghost'> {
+  if ('portal' in speaker) return { room: context?.room ?? null, ghost: context?.ghost ?? null };
+  return { room: speaker.room, ghost: speaker.ghost };
 }
 
 /** @returns null where a notice would answer a machine, or nobody knows where to */
@@ -60,9 +65,10 @@ export function noticeText(
 }
 
 function speakerOf({ from, to }: OutgoingMessage, context: MatrixContext | null, serverName: string): Speaker {
+  if (isRoom(to)) return { name: from.name, identity: from.address, portal: to };
   const user = userOf(to);
   if (user === null || parseUserId(user) === null) {
-    const reason = `${formatAddress(to)} is not a person on Matrix; rooms cannot be written to.`;
+    const reason = `${formatAddress(to)} is nobody's id on Matrix; check the address.`;
     throw new DeliveryFailedError({ code: 'BAD_ADDRESS', reason, retryable: false });
   }
   const ghost = ghostId(from.name, serverName);

@@ -158,6 +158,12 @@ export interface GatewayPort {
    */
   pictureOf?(name: EnsName, known: string | null): Promise<Picture | 'unchanged' | null>;
 
+  /**
+   * How somebody or something on a foreign network is called in dm3. Not every port has it.
+   * @returns null for what no name stands for
+   */
+  aliasOf?(address: ForeignAddress): EnsName | null;
+
   /** A delivery report that the foreign network sent about one of our messages (by the id we gave it). */
   reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void>;
 }

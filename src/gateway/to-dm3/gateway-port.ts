@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConversationId, EnsName, ForeignAddress, MessageId, NetworkId, RemoteId } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService } from '../../delivery/forwarding/forwarding.service.js';
+import { InvalidForeignAddressError } from '../../naming/alias/codec.js';
 import { InvalidNameError, normaliseName } from '../../naming/ens-name.js';
 import { NameNotFoundError } from '../../naming/errors.js';
 import type { NameService } from '../../naming/name-service.js';
@@ -97,6 +98,15 @@ export class GatewayPortService implements GatewayPort {
 
   pictureOf(name: EnsName, known: string | null): Promise<Picture | 'unchanged' | null> {
     return this.parts.pictures.of(name, known);
+  }
+
+  aliasOf(address: ForeignAddress): EnsName | null {
+    try {
+      return this.parts.ghosts.ofForeign(address).name;
+    } catch (error) {
+      if (error instanceof InvalidForeignAddressError) return null;
+      throw error;
+    }
   }
 
   async reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void> {

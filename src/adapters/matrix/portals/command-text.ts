@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { EnsName, EthAddress } from '../../../common/ids.js';
+import type { MatrixEvent } from '../event.js';
+import { withoutReplyFallback } from '../html.js';
+
+/** A command, as somebody wrote it. */
+export interface CommandText {
+  /** Lower-case; `help` where nothing follows. */
+  readonly verb: string;
+  readonly words: readonly string[];
+}
+
+const COMMAND = /^\s*!dm3(?:\s+(.*))?$/is;
+const MAX_LENGTH = 4_000;
+/** The type of what a member in dm3 writes to the room and means for the gateway. Homeservers bring none of it. */
+export const MEMBER_COMMAND = 'network.dm3.command';
+
+export function isCommandText(body: string): boolean {
+  return COMMAND.test(body);
+}
+
+/** Null for what is no command. */
+export function readCommand(body: string): CommandText | null {
+  const match = COMMAND.exec(body.slice(0, MAX_LENGTH));
+  if (!match) return null;
+  const [verb = 'help', ...words] = (match[1] ?? '').split(/\s+/).filter(Boolean);
+  return { verb: verb.toLowerCase(), words };
+}
+
+/** What somebody in a room says to the gateway; null for all else, also for what he said and then changed. */
+export function commandIn({ type, content, state_key }: MatrixEvent): CommandText | null {
+  if (type !== 'm.room.message' || state_key !== undefined || content['msgtype'] !== 'm.text') return null;
+  const relates = content['m.relates_to'] as { rel_type?: unknown } | undefined;
+  const body = content['body'];
+  if (typeof body !== 'string' || relates?.rel_type === 'm.replace') return null;
+  return readCommand(withoutReplyFallback(body));
+}
+
+const memberCommandSchema = z.object({ name: z.string(), identity: z.string(), body: z.string() });
+
+export interface MemberCommand {
+  readonly name: EnsName;
+  readonly identity: EthAddress;
+  readonly command: CommandText;
+}
+
+export function memberCommand(said: {
+  roomId: string;
+  message: string;
+  name: EnsName;
+  identity: EthAddress;
+  body: string;
+}): MatrixEvent {
+  const { roomId, message, name, identity, body } = said;
+  const content = { name, identity, body: body.slice(0, MAX_LENGTH) };
+  return { type: MEMBER_COMMAND, event_id: `${MEMBER_COMMAND} ${message}`, room_id: roomId, sender: name, content };
+}
+
+/** Reads only what `memberCommand` wrote. */
+export function readMemberCommand({ content }: MatrixEvent): MemberCommand {
+  const { name, identity, body } = memberCommandSchema.parse(content);
+  return { name: name as EnsName, identity: identity as EthAddress, command: readCommand(body)! };
+}

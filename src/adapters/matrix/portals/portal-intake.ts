@@ -1,0 +1,159 @@
+import { GatewayError } from '../../../common/errors.js';
+import type { EnsName } from '../../../common/ids.js';
+import type { GatewayPort } from '../../../gateway/adapter/adapter.js';
+import type { Database } from '../../../storage/database.js';
+import type { MatrixBot } from '../bot.js';
+import type { MatrixConfig } from '../config.js';
+import { RECEIPT, type MatrixEvent } from '../event.js';
+import type { EventStore } from '../event.store.js';
+import { fromMatrix, type MatrixMessage } from '../from-matrix.js';
+import { isGhostId } from '../ghost-id.js';
+import type { MatrixGhosts } from '../ghosts.js';
+import { commandIn, MEMBER_COMMAND, readMemberCommand } from './command-text.js';
+import { membersText, type RoomCommands } from './commands.js';
+import type { FanOut } from './fan-out.js';
+import type { MemberStore } from './member.store.js';
+import type { PortalLife } from './portal-life.js';
+import type { PortalMembership } from './portal-membership.js';
+import type { Portal, PortalStore } from './portal.store.js';
+import type { Upgrades } from './upgrades.js';
+
+interface Parts {
+  readonly db: Database;
+  readonly port: GatewayPort;
+  readonly config: MatrixConfig;
+  readonly bot: MatrixBot;
+  readonly ghosts: MatrixGhosts;
+  readonly events: EventStore;
+  readonly store: PortalStore;
+  readonly members: MemberStore;
+  readonly life: PortalLife;
+  readonly fanOut: FanOut;
+  readonly upgrades: Upgrades;
+  readonly membership: PortalMembership;
+  readonly commands: RoomCommands;
+  readonly shortName: (id: string) => string;
+}
+
+const MEMBER_HELP = [
+  'What you write to this name is read by everybody in the room. Besides that:',
+  '',
+  '- `!dm3 members`: who of dm3 takes part',
+  '- `!dm3 leave`: take part no longer',
+].join('\n');
+const ENCRYPTED =
+  'This room is encrypted now, and this gateway cannot read encrypted messages: the bridge has ended, and nothing that is said here leaves it.';
+
+/** Decides about events in rooms of several. */
+export class PortalIntake {
+  constructor(private readonly parts: Parts) {}
+
+  /** @returns false if the event is a matter of direct chats */
+  async handle(event: MatrixEvent): Promise<boolean> {
+    const { db, store, membership, upgrades } = this.parts;
+    if (event.type === 'm.room.member') return membership.handle(event);
+    if (await upgrades.follow(event)) return true;
+    const portal = await store.find(db, event.room_id);
+    if (portal?.state === 'open') await this.#inPortal(portal, event);
+    return portal?.state === 'open';
+  }
+
+  /** A command in a room that is no portal, or not any more. @returns false if it is none */
+  async handleCommand(event: MatrixEvent): Promise<boolean> {
+    const command = commandIn(event);
+    if (command) await this.parts.commands.handle(event, command);
+    return command !== null;
+  }
+
+  /** Tells the author once, in the room. @returns false if the event belongs to no portal */
+  async fail(event: MatrixEvent, error: unknown): Promise<boolean> {
+    const { db, store, bot } = this.parts;
+    const portal = await store.find(db, event.room_id);
+    if (portal?.state !== 'open') return false;
+    if (event.type !== 'm.room.message' && event.type !== 'm.sticker') return true;
+    const named = error instanceof GatewayError;
+    const why = named ? `${error.message} (${error.code})` : 'An unexpected fault on our side. (UNEXPECTED)';
+    await bot.say(event.room_id, `failed ${event.event_id}`, `This did not reach dm3. ${why}`, event.event_id);
+    return true;
+  }
+
+  async #inPortal(portal: Portal, event: MatrixEvent): Promise<void> {
+    if (event.type === MEMBER_COMMAND) return this.#fromMember(portal, event);
+    if (event.type === 'm.room.encryption') return this.#encrypted(portal, event);
+    if (event.type === 'm.room.encrypted') return undefined;
+    const isOfGhost = isGhostId(event.sender, this.parts.config.serverName);
+    const command = isOfGhost ? null : commandIn(event);
+    if (command) return this.parts.commands.handle(event, command);
+    return this.#said(portal, event, isOfGhost);
+  }
+
+  async #said(portal: Portal, event: MatrixEvent, isOfGhost: boolean): Promise<void> {
+    const { db, events, fanOut, shortName } = this.parts;
+    const said = fromMatrix(event, shortName);
+    if (!said || !(await this.#isPassedOn(said, event, isOfGhost))) return;
+    await fanOut.pass(portal, event, said, await this.#authorOf(event.sender));
+    if (event.type !== RECEIPT && !isOfGhost) await events.addReceived(db, event.event_id, event.sender);
+  }
+
+  /** Notices are for those in the room: of ours none crosses. */
+  async #isPassedOn(
+    { type, automatic, about }: MatrixMessage,
+    { sender }: MatrixEvent,
+    isOfGhost: boolean,
+  ): Promise<boolean> {
+    const { config, db, events } = this.parts;
+    if (automatic && (isOfGhost || !config.bridgeNotices)) return false;
+    if (type === 'read-opened') return config.readReceipts && !isOfGhost;
+    if (type !== 'edit' && type !== 'delete') return true;
+    const own = await events.isBy(db, about[0]!, sender);
+    return type === 'edit' ? own !== false : own === true;
+  }
+
+  /** By the name in dm3 where there is one. */
+  async #authorOf(sender: string): Promise<string> {
+    const { ghosts, config } = this.parts;
+    const name = isGhostId(sender, config.serverName) ? await ghosts.nameOf(sender) : null;
+    return name ?? sender;
+  }
+
+  /** Once: the bridge has ended by then. */
+  async #encrypted(portal: Portal, { event_id }: MatrixEvent): Promise<void> {
+    const { bot, life } = this.parts;
+    await bot.say(portal.roomId, `encrypted ${event_id}`, ENCRYPTED);
+    await life.close(portal, `The room ${portal.shown} is encrypted now, so the bridge to it has ended.`, event_id);
+  }
+
+  async #fromMember(portal: Portal, event: MatrixEvent): Promise<void> {
+    const { db, members, fanOut } = this.parts;
+    const { name, identity, command } = readMemberCommand(event);
+    const member = await members.find(db, portal, identity);
+    if (member?.state === 'joined' && command.verb === 'leave') {
+      const why = `You have left the room ${portal.shown}.`;
+      return this.parts.life.dismiss(portal, member, { state: 'left', why, purpose: event.event_id });
+    }
+    const target = await this.#targetOf(name);
+    if (target)
+      await fanOut.tell(
+        portal,
+        target,
+        event.event_id,
+        await this.#answer(portal, command.verb, member?.state === 'joined'),
+      );
+  }
+
+  async #targetOf(name: EnsName) {
+    try {
+      return await this.parts.port.lookup(name);
+    } catch (error) {
+      if (error instanceof GatewayError && !error.retryable) return null; // nobody is there to be told
+      throw error;
+    }
+  }
+
+  async #answer(portal: Portal, verb: string, isMember: boolean): Promise<string> {
+    const { db, members, port } = this.parts;
+    if (verb === 'leave') return `You are not in the room ${portal.shown}.`;
+    if (verb !== 'members' || !isMember) return MEMBER_HELP;
+    return membersText(await members.joined(db, portal), port.aliasOf?.(portal.address) ?? portal.shown);
+  }
+}
