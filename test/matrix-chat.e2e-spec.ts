@@ -127,7 +127,7 @@ describeWithPeer('synapse', 'A chat between Matrix and dm3', () => {
     await bob.receive('between us');
     await alice.invite(room, carol.id);
     await carol.join(room);
-    await alice.hear(room, 'carries chats of two');
+    await alice.hear(room, 'I carry chats of two');
     await alice.untilMember(room, BOB, 'leave');
     await bob.send({ to: aliasOf(alice), text: 'only for you' });
     const other = await alice.acceptInvitation(BOB);

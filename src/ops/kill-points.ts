@@ -31,6 +31,12 @@ export const KILL_POINTS = [
   /** Events of a homeserver: after the commit, before it has its answer; and handled, before that is written down. */
   'matrix.accepted',
   'matrix.handled',
+  /** A bridged room: a member is in and not welcomed; one member has a message and the next one does not. */
+  'portal.admitted',
+  'portal.passed',
+  /** One member has been told that it is over; and the room is to go on in another one, where nobody is yet. */
+  'portal.dismissed',
+  'portal.moved',
   'notice.frozen',
   'notice.sent',
 ] as const;

@@ -222,7 +222,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
-    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
+    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, botId: this.#botId, isOurs });
     const now = () => clock.now();
     const inPortals = portals.intake({ port, isOurs, now, bring: (some) => this.#bring(some) });
     const handler = new MatrixIntake({

@@ -39,6 +39,10 @@ export const matrixConfigSchema = z.strictObject({
     .describe(
       'People of dm3 join public rooms that are bridged by writing to them; otherwise they need an invitation.',
     ),
+  askMembers: z
+    .boolean()
+    .default(false)
+    .describe('Those of dm3 whom somebody brings into a room are asked first, and get nothing before they agree.'),
   maxMembers: z.number().int().min(1).max(10_000).default(200).describe('People of dm3 in one room, at most.'),
   retrySeconds: z.number().positive().default(2).describe('First pause after an event could not be handled.'),
 });

@@ -53,6 +53,7 @@ export class MatrixIntake implements EventHandler {
     if (isOurs(event.sender) || parseUserId(event.sender) === null) return;
     const room = await this.#roomOf(event);
     if (!room) return void (await portals.handleCommand(event));
+    if (event.type === 'm.room.tombstone') return membership.upgraded(room, event);
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
     const said = fromMatrix(event, (id) => this.#shortName(id));

@@ -17,12 +17,15 @@ interface Parts {
   readonly ghosts: MatrixGhosts;
   readonly rooms: RoomStore;
   readonly serverName: string;
+  readonly botId: string;
   readonly isOurs: (userId: string) => boolean;
 }
 
 const ENCRYPTED =
   'This room is encrypted, and this gateway cannot read encrypted messages: nothing said here reaches anybody. Please open a chat without encryption.';
-const CROWD = 'This gateway carries chats of two. Somebody else is here, so I leave; please open a chat with me alone.';
+const UPGRADED = 'This chat goes on in another room: please invite me there.';
+const crowdText = (bot: string) =>
+  `I carry chats of two. Somebody else is here, so I leave. Please open a chat with me alone, or invite ${bot} into a room of several and write "!dm3 bridge" with my name.`;
 const TAKEN = 'This room is somebody else’s chat already; please open a chat with me alone.';
 
 /** Who is where: invitations, joins, departures, and what the ghosts make of them. */
@@ -51,7 +54,12 @@ export class Membership {
 
   /** Somebody else speaks or is in a chat of two: what is private there is so no more. */
   async crowd(room: Room, { event_id }: MatrixEvent): Promise<void> {
-    await this.#depart(room, event_id, CROWD);
+    await this.#depart(room, event_id, crowdText(this.parts.botId));
+  }
+
+  /** Nobody can speak here any more; the room that follows takes whom somebody invites. */
+  async upgraded(room: Room, { event_id, state_key }: MatrixEvent): Promise<void> {
+    if (state_key === '') await this.#depart(room, event_id, UPGRADED);
   }
 
   /** A notice of a room's ghost. @param purpose the same text is said once for it */
@@ -96,7 +104,7 @@ export class Membership {
     if (isActive && known.ghost !== chat.ghost) return TAKEN;
     const members = await this.parts.api.joinedMembers(chat.ghost, chat.roomId);
     const strangers = members.filter((member) => member !== chat.user && member !== chat.ghost);
-    return strangers.length === 0 ? null : CROWD;
+    return strangers.length === 0 ? null : crowdText(this.parts.botId);
   }
 
   /** Joins to say why, and leaves. */

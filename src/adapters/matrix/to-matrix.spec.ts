@@ -56,8 +56,18 @@ describe('a message of a dm3 user', () => {
     );
   });
 
-  it.each(['matrix:r/dev:hs.test', 'matrix:roomid/abc'])('does not go to %s', (to) => {
-    expect(() => toMatrix(outgoing({ to: to as ForeignAddress }), SERVER)).toThrow('is not a person');
+  it.each(['matrix:r/dev:hs.test', 'matrix:roomid/abc'])('goes to the room %s, whatever room that is then', (to) => {
+    const conversation = { room: '!r', ghost: '@dm3bot:hs.test', thread: '$t', auto: false };
+    const said = { to: to as ForeignAddress, conversation };
+    const speaker = { portal: to, name: 'bob.eth' };
+    expect(rendered(said)).toMatchObject({ kind: 'message', thread: null, speaker });
+    // An answer goes where the question was asked; what is said of its own accord is said to all.
+    expect(rendered({ ...said, target: '$q' as RemoteId })).toMatchObject({ thread: '$t', target: '$q', speaker });
+    expect(toMatrix(outgoing(said), SERVER).conversation).toEqual({ ...conversation, thread: null });
+  });
+
+  it.each(['matrix:u/', 'matrix:u/alice', 'matrix:g/alice:hs.test'])('does not go to %s', (to) => {
+    expect(() => toMatrix(outgoing({ to: to as ForeignAddress }), SERVER)).toThrow("is nobody's id on Matrix");
   });
 });
 

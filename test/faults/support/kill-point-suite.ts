@@ -19,10 +19,10 @@ const OF_ONE_DIRECTION: Readonly<Record<string, Direction>> = {
 };
 
 /** Steps that only messages of one network take, by how their names begin; it has a suite of its own. */
-const OF_ONE_NETWORK = ['matrix'];
+const OF_ONE_NETWORK = ['matrix', 'portal'];
 
-/** The steps that only this network has. */
-export function pointsOf(network: string): KillPoint[] {
+/** The steps that begin so. */
+export function pointsOf(network: 'matrix' | 'portal'): KillPoint[] {
   return KILL_POINTS.filter((point) => beginningOf(point) === network);
 }
 

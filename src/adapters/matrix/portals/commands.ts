@@ -120,7 +120,8 @@ export class RoomCommands {
   }
 
   async #unbridge(order: Order): Promise<string> {
-    const portal = await this.#portal(order);
+    const portal = await this.parts.store.find(this.parts.db, order.room);
+    if (!portal) throw new CommandRefusedError(NOT_BRIDGED);
     const rights = await this.#rights(order);
     if (!rights.mayRule) throw new CommandRefusedError(mayNot('change the settings of the room'));
     const why = `The room ${portal.shown} is not bridged any more.`;
@@ -203,7 +204,7 @@ export class RoomCommands {
   async #portal({ room }: Order): Promise<Portal> {
     const portal = await this.parts.store.find(this.parts.db, room);
     if (portal?.state === 'open') return portal;
-    throw new CommandRefusedError('This room is not bridged. `!dm3 bridge bob.eth` does it.');
+    throw new CommandRefusedError(NOT_BRIDGED);
   }
 
   async #lookUp(names: readonly string[]): Promise<{ found: Target[]; lines: string[] }> {
@@ -223,8 +224,8 @@ export class RoomCommands {
   /** @returns the line that says what became of it */
   async #welcome(portal: Portal, target: Target, { sender, event_id }: MatrixEvent): Promise<string> {
     try {
-      await this.parts.life.welcome(portal, target, { by: sender, purpose: event_id });
-      return `- ${target.name} takes part.`;
+      const outcome = await this.parts.life.welcome(portal, target, { by: sender, purpose: event_id });
+      return `- ${target.name} ${outcome === 'asked' ? 'is asked to take part.' : 'takes part.'}`;
     } catch (error) {
       if (!(error instanceof GatewayError) || error.retryable) throw error;
       return `- ${target.name}: ${error.message}`;
@@ -233,10 +234,10 @@ export class RoomCommands {
 
   async #memberNamed(portal: Portal, text: string): Promise<Member> {
     const { db, members, serverName } = this.parts;
-    const joined = await members.joined(db, portal);
+    const present = await members.in(db, portal, ['joined', 'asked']);
     const name = text.toLowerCase();
     const ids = [text, ghostId(name as EnsName, serverName)];
-    const found = joined.find((each) => each.name === name || ids.includes(each.ghost));
+    const found = present.find((each) => each.name === name || ids.includes(each.ghost));
     if (found) return found;
     throw new CommandRefusedError(text === '' ? 'Whom? For example: `!dm3 remove bob.eth`.' : notHere(text));
   }
@@ -245,6 +246,8 @@ export class RoomCommands {
     return this.parts.port.aliasOf?.(address) ?? shown;
   }
 }
+
+const NOT_BRIDGED = 'This room is not bridged. `!dm3 bridge bob.eth` does it.';
 
 export function membersText(members: readonly Member[], name: string): string {
   const lines = members.map((member) => `- ${member.name}`);

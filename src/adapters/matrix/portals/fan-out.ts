@@ -2,6 +2,7 @@ import { GatewayError, isRetryable } from '../../../common/errors.js';
 import type { EnsName, RemoteId } from '../../../common/ids.js';
 import type { ForeignMessage, GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import type { NeutralAttachment } from '../../../gateway/adapter/message.js';
+import { killPoint } from '../../../ops/kill-points.js';
 import type { Database } from '../../../storage/database.js';
 import type { MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
@@ -63,6 +64,7 @@ export class FanOut {
     for (const { member, target } of found) {
       const error = await this.#refusalOf({ ...message, to: [target] });
       if (error) failed.push({ member, error });
+      killPoint('portal.passed');
     }
     await this.#report(portal, event, failed);
   }

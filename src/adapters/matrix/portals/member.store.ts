@@ -6,11 +6,12 @@ import type { Sealer } from '../../../storage/sealer.js';
 import type { Portal } from './portal.store.js';
 
 /**
+ * - `asked`: to take part, and has not written yet
  * - `joined`
  * - `left`: by own wish, or because the room is not bridged any more
  * - `removed`: by somebody in the room; only an invitation from there brings the member back
  */
-export type MemberState = 'joined' | 'left' | 'removed';
+export type MemberState = 'asked' | 'joined' | 'left' | 'removed';
 
 /** Somebody of dm3 in a portal room. */
 export interface Member {
@@ -40,14 +41,19 @@ const place = (id: string) => ({ table: 'matrix_member', column: 'sealed_member'
 export class MemberStore {
   constructor(private readonly sealer: Sealer) {}
 
-  /** Joined from now on, whatever the member was before. */
-  async join(db: Queryable, { id: portalId }: Pick<Portal, 'id'>, sealed: Sealed): Promise<void> {
+  /** Whatever the member was before. */
+  async put(
+    db: Queryable,
+    { id: portalId }: Pick<Portal, 'id'>,
+    state: 'asked' | 'joined',
+    sealed: Sealed,
+  ): Promise<void> {
     const found = await this.find(db, { id: portalId }, sealed.identity);
     const id = found?.id ?? randomUUID();
     const sql = `INSERT INTO matrix_member (id, portal_id, member_key, state, sealed_member)
-      VALUES ($1, $2, $3, 'joined', $4)
-      ON CONFLICT (id) DO UPDATE SET state = 'joined', sealed_member = excluded.sealed_member`;
-    const values = [id, portalId, this.#key(sealed.identity), this.sealer.sealJson(place(id), sealed)];
+      VALUES ($1, $2, $3, $4, $5)
+      ON CONFLICT (id) DO UPDATE SET state = excluded.state, sealed_member = excluded.sealed_member`;
+    const values = [id, portalId, this.#key(sealed.identity), state, this.sealer.sealJson(place(id), sealed)];
     await db.query(sql, values);
   }
 
@@ -61,10 +67,15 @@ export class MemberStore {
     return row ? this.#open(row) : null;
   }
 
+  joined(db: Queryable, portal: Pick<Portal, 'id'>): Promise<Member[]> {
+    return this.in(db, portal, ['joined']);
+  }
+
   /** In the order they came first. */
-  async joined(db: Queryable, portal: Pick<Portal, 'id'>): Promise<Member[]> {
-    const sql = `SELECT ${COLUMNS} FROM matrix_member WHERE portal_id = $1 AND state = 'joined' ORDER BY created_at, id`;
-    return (await db.query<Row>(sql, [portal.id], 'matrix-member-joined')).map((row) => this.#open(row));
+  async in(db: Queryable, portal: Pick<Portal, 'id'>, states: readonly MemberState[]): Promise<Member[]> {
+    const sql = `SELECT ${COLUMNS} FROM matrix_member WHERE portal_id = $1 AND state = ANY ($2)
+      ORDER BY created_at, id`;
+    return (await db.query<Row>(sql, [portal.id, states], 'matrix-member-in')).map((row) => this.#open(row));
   }
 
   #open({ id, portal_id, state, sealed_member }: Row): Member {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../../common/errors.js';
 import type { EnsName } from '../../../common/ids.js';
-import type { GatewayPort } from '../../../gateway/adapter/adapter.js';
+import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import type { Database } from '../../../storage/database.js';
 import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
@@ -12,10 +12,11 @@ import type { MatrixGhosts } from '../ghosts.js';
 import { commandIn, MEMBER_COMMAND, readMemberCommand } from './command-text.js';
 import { membersText, type RoomCommands } from './commands.js';
 import type { FanOut } from './fan-out.js';
-import type { MemberStore } from './member.store.js';
+import type { Member, MemberStore } from './member.store.js';
 import type { PortalLife } from './portal-life.js';
 import type { PortalMembership } from './portal-membership.js';
 import type { Portal, PortalStore } from './portal.store.js';
+import type { MatrixPortals } from './portals.js';
 import type { Upgrades } from './upgrades.js';
 
 interface Parts {
@@ -27,6 +28,7 @@ interface Parts {
   readonly events: EventStore;
   readonly store: PortalStore;
   readonly members: MemberStore;
+  readonly portals: MatrixPortals;
   readonly life: PortalLife;
   readonly fanOut: FanOut;
   readonly upgrades: Upgrades;
@@ -39,6 +41,7 @@ const MEMBER_HELP = [
   'What you write to this name is read by everybody in the room. Besides that:',
   '',
   '- `!dm3 members`: who of dm3 takes part',
+  '- `!dm3 join`: take part, where the room lets you or somebody has asked you',
   '- `!dm3 leave`: take part no longer',
 ].join('\n');
 const ENCRYPTED =
@@ -132,13 +135,20 @@ export class PortalIntake {
       return this.parts.life.dismiss(portal, member, { state: 'left', why, purpose: event.event_id });
     }
     const target = await this.#targetOf(name);
-    if (target)
-      await fanOut.tell(
-        portal,
-        target,
-        event.event_id,
-        await this.#answer(portal, command.verb, member?.state === 'joined'),
-      );
+    if (!target) return;
+    const answer = command.verb === 'join' ? await this.#join(portal, member, target) : null;
+    const text = answer ?? (await this.#answer(portal, command.verb, member?.state === 'joined'));
+    await fanOut.tell(portal, target, event.event_id, text);
+  }
+
+  async #join(portal: Portal, member: Member | null, target: Target): Promise<string> {
+    const { portals } = this.parts;
+    const hasJoined = member?.state === 'joined';
+    if (!hasJoined && !(await portals.mayJoin(portal, member))) {
+      return `You cannot join the room ${portal.shown} by yourself; somebody there can write "!dm3 invite" with your name.`;
+    }
+    if (!hasJoined) await portals.admit(portal, target);
+    return `You take part in the room ${portal.shown}.`;
   }
 
   async #targetOf(name: EnsName) {

@@ -1,10 +1,12 @@
 import { GatewayError } from '../../../common/errors.js';
 import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
+import { killPoint } from '../../../ops/kill-points.js';
 import type { Database } from '../../../storage/database.js';
 import { parseUserId, roomToForeign } from '../address.js';
 import { isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
 import { textIn } from '../event.js';
+import type { MatrixGhosts } from '../ghosts.js';
 import type { FanOut } from './fan-out.js';
 import type { Member, MemberStore } from './member.store.js';
 import type { Portal, PortalStore } from './portal.store.js';
@@ -15,11 +17,14 @@ interface Parts {
   readonly api: MatrixApi;
   readonly port: GatewayPort;
   readonly bot: MatrixBot;
+  readonly ghosts: MatrixGhosts;
   readonly store: PortalStore;
   readonly members: MemberStore;
   readonly portals: MatrixPortals;
   readonly fanOut: FanOut;
   readonly maxMembers: number;
+  /** Whether those whom somebody brings in are asked first. */
+  readonly askMembers: boolean;
 }
 
 /** Too many are in the room already. */
@@ -46,14 +51,23 @@ export class PortalLife {
   }
 
   /** @param by who brought the member in; the message that says so is sent once for `purpose` */
-  async welcome(portal: Portal, target: Target, { by, purpose }: { by: string; purpose: string }): Promise<void> {
-    const { db, members, portals, fanOut, maxMembers } = this.parts;
+  async welcome(
+    portal: Portal,
+    target: Target,
+    { by, purpose }: { by: string; purpose: string },
+  ): Promise<'asked' | 'joined'> {
+    const { db, members, portals, fanOut, maxMembers, askMembers } = this.parts;
     const known = await members.find(db, portal, target.address);
     if (known?.state !== 'joined' && (await members.joined(db, portal)).length >= maxMembers) {
       throw new RoomFullError({ limit: maxMembers });
     }
-    await portals.admit(portal, target);
-    await fanOut.tell(portal, target, `welcome ${purpose}`, welcomeText(portal, by));
+    const isAsked = askMembers && known?.state !== 'joined';
+    if (isAsked) await this.#ask(portal, target);
+    else await portals.admit(portal, target);
+    killPoint('portal.admitted');
+    const text = isAsked ? questionText(portal, by) : welcomeText(portal, by);
+    await fanOut.tell(portal, target, `welcome ${purpose}`, text);
+    return isAsked ? 'asked' : 'joined';
   }
 
   /** Somebody in the room, or the member himself, ended it. */
@@ -64,12 +78,13 @@ export class PortalLife {
   ): Promise<void> {
     await this.parts.portals.dismiss(portal, member, state, why);
     await this.parts.fanOut.tell(portal, member.target, `dismissed ${purpose}`, why);
+    killPoint('portal.dismissed');
   }
 
   /** All leave, then nothing crosses any more. A crash in between leaves those who are still to leave. */
   async close(portal: Portal, why: string, purpose: string): Promise<void> {
     const { db, store, members } = this.parts;
-    for (const member of await members.joined(db, portal)) {
+    for (const member of await members.in(db, portal, ['joined', 'asked'])) {
       await this.dismiss(portal, member, { state: 'left', why, purpose: `${purpose} ${member.id}` });
     }
     await store.setState(db, portal, 'closed');
@@ -86,10 +101,16 @@ export class PortalLife {
     }
   }
 
+  async #ask(portal: Portal, target: Target): Promise<void> {
+    const { db, members, ghosts } = this.parts;
+    const { name, address: identity } = target;
+    await members.put(db, portal, 'asked', { identity, name, ghost: await ghosts.ensure(name), target });
+  }
+
   async #make(roomId: string): Promise<Portal> {
     const { db, store } = this.parts;
     const alias = await this.#aliasOf(roomId);
-    const named = alias === null ? null : (await store.add(db, { roomId, address: roomToForeign(alias), shown: alias }));
+    const named = alias === null ? null : await store.add(db, { roomId, address: roomToForeign(alias), shown: alias });
     // The alias stood for another room that was bridged before: that one keeps the name.
     const made = named ?? (await store.add(db, { roomId, address: roomToForeign(roomId), shown: roomId }));
     return made ?? (await store.find(db, roomId))!;
@@ -110,5 +131,12 @@ function welcomeText({ shown }: Portal, by: string): string {
   return [
     `${by} has brought you into the Matrix room ${shown}.`,
     'What you write to this name is read by everybody there; what they write comes from it. `!dm3 leave` ends that, `!dm3 help` tells more.',
+  ].join('\n\n');
+}
+
+function questionText({ shown }: Portal, by: string): string {
+  return [
+    `${by} asks you into the Matrix room ${shown}.`,
+    'Nothing that is said there is sent to you before you join: `!dm3 join` does it, and so does whatever you write to this name, which is read by everybody there. Otherwise leave it be.',
   ].join('\n\n');
 }

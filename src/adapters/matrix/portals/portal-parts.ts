@@ -63,10 +63,10 @@ export class PortalParts {
 
   intake(reception: Reception): PortalIntake {
     const { config, ...line } = this.line;
-    const { serverName, maxMembers } = config;
+    const { serverName, maxMembers, askMembers } = config;
     const bridgeBy = config.bridgeBy ?? [`@*:${serverName}`];
     const stores = { store: this.#store, members: this.#members, portals: this.portals };
-    const all = { ...line, ...reception, ...stores, config, serverName, maxMembers, bridgeBy };
+    const all = { ...line, ...reception, ...stores, config, serverName, maxMembers, askMembers, bridgeBy };
     const fanOut = new FanOut(all);
     const life = new PortalLife({ ...all, fanOut });
     const upgrades = new Upgrades(all);

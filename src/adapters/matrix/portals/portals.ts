@@ -43,9 +43,15 @@ export class MatrixPortals {
     if (!portal || portal.state === 'closed') throw notBridged();
     const member = await members.find(db, portal, identity);
     if (member?.state === 'joined') return { as: member.ghost, room: portal.roomId };
-    if (member?.state === 'removed' || !(await this.#isOpen(portal))) throw notAMember(portal, member);
+    if (!(await this.mayJoin(portal, member))) throw notAMember(portal, member);
     const ghost = await this.admit(portal, { name, address: identity, sizeLimit: null });
     return { as: ghost, room: portal.roomId };
+  }
+
+  /** By his own doing. @param member null for somebody who never was one */
+  async mayJoin(portal: Portal, member: Member | null): Promise<boolean> {
+    if (member?.state === 'asked') return true;
+    return member?.state !== 'removed' && this.#isOpen(portal);
   }
 
   /** The room that a name stands for, whoever asks. @throws DeliveryFailedError NOT_BRIDGED */
@@ -65,7 +71,7 @@ export class MatrixPortals {
     const name = known?.state === 'joined' ? known.name : target.name;
     const ghost = await ghosts.ensure(name);
     await this.enter(portal.roomId, ghost);
-    await members.join(db, portal, { identity: target.address, name, ghost, target });
+    await members.put(db, portal, 'joined', { identity: target.address, name, ghost, target });
     return ghost;
   }
 

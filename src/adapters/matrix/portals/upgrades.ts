@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../common/errors.js';
+import { killPoint } from '../../../ops/kill-points.js';
 import type { Database } from '../../../storage/database.js';
 import { isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
@@ -48,10 +49,9 @@ export class Upgrades {
     const { db, api, bot, store } = this.parts;
     const created = objectIn({ state: await api.state(bot.userId, room_id, 'm.room.create') }, 'state');
     const former = textIn(objectIn(created, 'predecessor'), 'room_id');
-    const portal = former === null ? null : await store.find(db, former);
-    if (former === null || portal?.state !== 'open') return false;
-    const tombstone = objectIn({ state: await api.state(bot.userId, former, 'm.room.tombstone') }, 'state');
-    if (textIn(tombstone, 'replacement_room') !== room_id) return false;
+    if (former === null) return false;
+    const portal = (await store.find(db, former)) ?? (await store.find(db, room_id));
+    if (portal?.state !== 'open' || !(await this.#leadsTo(former, room_id))) return false;
     await this.#moveFrom(former, portal, room_id, event_id);
     return true;
   }
@@ -64,6 +64,7 @@ export class Upgrades {
     const { db, api, bot, store } = this.parts;
     const moved = portal.roomId === room ? portal : await store.move(db, portal, room);
     if (!moved) return bot.say(former, `taken ${purpose}`, `${MOVED} That one is bridged already.`);
+    killPoint('portal.moved');
     try {
       await api.join(await bot.ensure(), room);
     } catch (error) {
@@ -76,6 +77,17 @@ export class Upgrades {
     await bot.say(room, `moved ${purpose}`, lines.join('\n\n'));
     await this.parts.portals.depart(former, bot.userId, MOVED);
     await this.#catchUp(room);
+  }
+
+  async #leadsTo(former: string, room: string): Promise<boolean> {
+    const { api, bot } = this.parts;
+    try {
+      const tombstone = objectIn({ state: await api.state(bot.userId, former, 'm.room.tombstone') }, 'state');
+      return textIn(tombstone, 'replacement_room') === room;
+    } catch (error) {
+      if (isRefusal(error, 'M_FORBIDDEN')) return false; // we have left it: all have gone over already
+      throw error;
+    }
   }
 
   async #bringMembers(former: string, portal: Portal): Promise<string[]> {
