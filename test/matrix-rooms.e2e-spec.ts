@@ -221,9 +221,9 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
   });
 
   it('goes on in the room that it is upgraded to, under its old name, with nothing lost on the way', async () => {
-    const { room, name } = await bridged('bob.eth');
+    const { room, name } = await bridged('bob.eth', { room_version: '10' });
     const { replacement_room: next } = (await alice.call('POST', `rooms/${encodeURIComponent(room)}/upgrade`, {
-      new_version: '10',
+      new_version: '12',
     })) as { replacement_room: string };
     await alice.say(next, 'first words in the new room');
     await alice.untilMember(next, BOB, 'join');
@@ -231,10 +231,12 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await world.bob.send({ to: name, text: 'I followed' });
     await alice.hear(next, 'I followed');
     expect(await alice.messages(room, BOB)).toEqual([]);
+    const asked = await alice.say(next, '!dm3 unbridge');
+    expect((await answerTo(alice, next, asked)).content.body).toContain('not bridged any more');
 
     const closed = await bridged('bob.eth', { preset: 'private_chat' });
     const upgraded = (await alice.call('POST', `rooms/${encodeURIComponent(closed.room)}/upgrade`, {
-      new_version: '11',
+      new_version: '12',
     })) as { replacement_room: string };
     await alice.hear(closed.room, 'Invite me there');
     await alice.invite(upgraded.replacement_room, BOT);

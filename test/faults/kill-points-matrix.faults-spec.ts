@@ -6,6 +6,7 @@ import { describeWithPeer } from '../support/describe-with-peer.js';
 import { RealClient } from '../support/dm3-lib.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayProcess } from '../support/gateway-process.js';
+import type { MatrixUser } from '../support/matrix-user.js';
 import { aliasOf, BOB } from '../support/matrix-world.js';
 import { SYNAPSE_PATIENCE_MS, SynapseWorld } from '../support/synapse.js';
 import { TestGateway } from '../support/test-gateway.js';
@@ -25,6 +26,7 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
   let synapse: SynapseWorld;
   let world: TestGateway;
   let bob: RealClient;
+  let carol: RealClient;
   let gateway: GatewayProcess;
   beforeAll(async () => {
     home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-faults-matrix-'));
@@ -32,6 +34,7 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
     synapse = await SynapseWorld.start();
     world = await TestGateway.create();
     bob = await RealClient.create(world, world.bob);
+    carol = await RealClient.create(world, await world.addPerson('carol.eth', { signUp: true }));
     gateway = await start();
   }, SYNAPSE_PATIENCE_MS);
   afterAll(async () => {
@@ -82,4 +85,57 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
     },
     SCENARIO_MS,
   );
+
+  it.each(pointsOf('portal'))(
+    'at %s: a room is bridged, spoken in, upgraded and unbridged, and everybody hears all of it once',
+    async (point) => {
+      await reported(`matrix room killed at ${point}`, seed, async () => {
+        const nth = point === 'portal.moved' ? 1 : between(1, 2);
+        await gateway.kill();
+        gateway = await start({ point, nth });
+        const revived = gateway.program.ended.then(async () => {
+          expect(existsSync(hitFile) && readFileSync(hitFile, 'utf8')).toBe(point);
+          rmSync(hitFile);
+          gateway = await start();
+        });
+        const name = await lifeOfARoom(await synapse.user(point.replace('.', '-')), point.replace('.', ''));
+        await revived;
+        for (const person of [bob, carol]) {
+          const heard = (await person.incoming()).filter(({ message }) => message.metadata.from === name);
+          const texts = heard.map(({ message }) => /brought you|text \d|not bridged/.exec(message.message!)![0]);
+          expect(texts).toEqual(['brought you', ...['text 0', 'text 1', 'text 2', 'text 3'], 'not bridged']);
+        }
+        return { nth, letters: 12 };
+      });
+    },
+    SCENARIO_MS,
+  );
+
+  /** @returns the room's name in dm3 */
+  async function lifeOfARoom(alice: MatrixUser, alias: string): Promise<string> {
+    const bot = '@dm3bot:hs.test';
+    const room = await alice.createRoom([bot], { preset: 'public_chat', is_direct: false, room_alias_name: alias });
+    await alice.untilMember(room, bot, 'join');
+    await alice.say(room, '!dm3 bridge bob.eth carol.eth');
+    await alice.hear(room, '- carol.eth takes part.');
+    for (const text of ['text 0', 'text 1']) await alice.say(room, text);
+    const name = `_room.${alias}._at.hs.test.matrix.gateway.eth`;
+    const answer = (await alice.call('POST', `rooms/${encodeURIComponent(room)}/upgrade`, { new_version: '12' })) as {
+      replacement_room: string;
+    };
+    const next = answer.replacement_room;
+    await alice.untilMember(next, bot, 'join');
+    for (const text of ['text 2', 'text 3']) await alice.say(next, text);
+    await alice.say(next, '!dm3 unbridge');
+    await alice.hear(next, 'This room is not bridged any more');
+    for (const ghost of [BOB, '@dm3_carol.eth:hs.test']) await alice.untilMember(next, ghost, 'leave');
+    for (const person of [bob, carol]) {
+      await eventually('the farewell', async () =>
+        (await person.incoming()).some(
+          ({ message }) => message.metadata.from === name && message.message!.includes('not bridged'),
+        ),
+      );
+    }
+    return name;
+  }
 });
