@@ -9,7 +9,7 @@ import type { Clock } from './common/clock.js';
 import { Roles } from './config/roles.js';
 import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
-import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SETTINGS } from './config/tokens.js';
+import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SERVED_NETWORKS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
 import { NOTIFICATION_MAILER } from './delivery/notifications/mailer.js';
 import { NotificationsModule } from './delivery/notifications/notifications.module.js';
@@ -56,6 +56,11 @@ export interface Networks {
   readonly others?: readonly { readonly adapter: Adapter; readonly codec: AliasCodec }[];
 }
 
+/** Their names. */
+export function networksOf({ email, matrix, others = [] }: Networks): string[] {
+  return [...(email ? ['email'] : []), ...(matrix ? ['matrix'] : []), ...others.map(({ adapter }) => adapter.network)];
+}
+
 @Global()
 @Module({})
 class RuntimeModule {
@@ -70,6 +75,7 @@ class RuntimeModule {
       { provide: EVENT_LOG, useValue: log },
       { provide: Metrics, useValue: metrics },
       { provide: ALIAS_CODECS, useValue: codecsOf(networks) },
+      { provide: SERVED_NETWORKS, useValue: networksOf(networks) },
     ];
     return { module: RuntimeModule, providers, exports: providers.map(({ provide }) => provide) };
   }

@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
-import { AppModule, type Networks, type Runtime } from './app.module.js';
+import { AppModule, networksOf, type Networks, type Runtime } from './app.module.js';
 import { systemClock } from './common/clock.js';
 import { ConfigError } from './config/errors.js';
 import { Roles } from './config/roles.js';
@@ -115,10 +115,6 @@ async function startAdmin(app: NestFastifyApplication, { admin }: Settings): Pro
   const adminApp = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false });
   await adminApp.listen(admin.port, admin.host);
   return adminApp;
-}
-
-function networksOf({ email, matrix, others = [] }: Networks): string[] {
-  return [...(email ? ['email'] : []), ...(matrix ? ['matrix'] : []), ...others.map(({ adapter }) => adapter.network)];
 }
 
 /** A network that is misspelt here would go its usual way without a word. */

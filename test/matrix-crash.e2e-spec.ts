@@ -15,7 +15,7 @@ import { TestGateway } from './support/test-gateway.js';
 const FAST = { firstSeconds: 0.2, factor: 1.5, maxSeconds: 1 };
 
 describeWithPeer('synapse', 'A gateway between Matrix and dm3', () => {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-matrix-crash-'));
+  let home: string;
   let synapse: SynapseWorld;
   let world: TestGateway;
   let gateway: GatewayProcess;
@@ -45,6 +45,7 @@ describeWithPeer('synapse', 'A gateway between Matrix and dm3', () => {
   };
 
   beforeAll(async () => {
+    home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-matrix-crash-'));
     synapse = await SynapseWorld.start();
     world = await TestGateway.create();
     bob = await RealClient.create(world, world.bob);
@@ -54,7 +55,7 @@ describeWithPeer('synapse', 'A gateway between Matrix and dm3', () => {
     await gateway?.kill();
     await world?.stop();
     await synapse?.stop();
-    rmSync(home, { recursive: true, force: true });
+    if (home) rmSync(home, { recursive: true, force: true });
   });
 
   it('that is killed under traffic loses nothing, doubles nothing, and keeps the order on both sides', async () => {

@@ -142,6 +142,9 @@ describe('GET /resolver/alias', () => {
   });
 
   it('knows networks that are not served here, and says so', async () => {
+    const short = '_room.dev._at.hs.org.matrix';
+    const room = { kind: 'matrix', address: 'matrix:r/dev:hs.org', topLevelName: short, served: false };
+    expect(await translated('#dev:hs.org')).toEqual({ ...room, name: `${short}.gateway.eth` });
     const address = `0x${'ab'.repeat(20)}`;
     const name = `${address}.xmtp.gateway.eth`;
     const somebody = { kind: 'xmtp', address: `xmtp:${address}`, topLevelName: null, served: false };

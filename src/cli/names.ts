@@ -10,7 +10,7 @@ import type { EventLog } from '../ops/event-log.js';
 const TIMEOUT_MS = 5_000;
 
 /** Networks whose adapter this gateway has; names of others can be translated, but lead nowhere yet. */
-export const SERVED_NETWORKS: ReadonlySet<string> = new Set(['email']);
+export const SERVED_NETWORKS: ReadonlySet<string> = new Set(['email', 'matrix']);
 
 /** Without a configuration: every network has its own top-level alias, and no contract is asked. */
 export function translatorBelow(root: string): AliasTranslator {

@@ -7,3 +7,5 @@ export const CLOCK = Symbol('clock');
 export const EVENT_LOG = Symbol('event log');
 /** How addresses of each network are written as ENS names (`naming/alias/codec.ts`). */
 export const ALIAS_CODECS = Symbol('alias codecs');
+/** Names of the networks with a section in the configuration, wherever they run. */
+export const SERVED_NETWORKS = Symbol('served networks');

@@ -44,6 +44,7 @@ import { GhostService } from './ghosts/ghost.service.js';
 import { GhostStore } from './ghosts/ghost.store.js';
 import { KeyHistory } from './ghosts/key-history.js';
 import { profileBelievedSeconds } from './ghosts/key-times.js';
+import { LinkDeskService } from './links/link-desk.js';
 import { LinkStore } from './links/link.store.js';
 import { LinkedProfiles } from './links/linked-profiles.js';
 import { LinkedRecords } from './links/linked-records.js';
@@ -184,6 +185,7 @@ function createWorker(
       pressure: QueuePressure,
       notices: Notices,
       relay: RelayPolicy,
+      links: LinkDeskService,
       rules: ReceiverRules,
       attachments: Attachments,
       log: EVENT_LOG,

@@ -13,10 +13,13 @@ import type {
 import type { EventLog } from '../../ops/event-log.js';
 import type { Database } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
+import { AccessList } from './access.js';
 import { formatAddress, isMatrix } from './address.js';
 import { MatrixApi } from './api.js';
 import type { MatrixConfig } from './config.js';
+import { Doorkeeper } from './doorkeeper.js';
 import { AdapterStoppedError, AppserviceRefusedError } from './errors.js';
+import type { MatrixEvent } from './event.js';
 import { EventStore } from './event.store.js';
 import { isGhostId } from './ghost-id.js';
 import { GhostAccountStore } from './ghost.store.js';
@@ -27,8 +30,10 @@ import { InboxStore } from './inbox.store.js';
 import { MatrixIntake } from './intake.js';
 import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
-import type { MatrixEvent } from './event.js';
 import { PortalParts } from './portals/portal-parts.js';
+import { LinkCommands } from './link-commands.js';
+import { MatrixLimits } from './limits.js';
+import { MatrixLinking } from './linking.js';
 import { MediaLimit } from './media.js';
 import { Membership } from './membership.js';
 import { Introduction } from './introduction.js';
@@ -39,6 +44,7 @@ import { MatrixRooms } from './rooms.js';
 import { MatrixSender } from './sender.js';
 import { toMatrix, toNotice } from './to-matrix.js';
 import { readTransaction } from './transaction.js';
+import { voiceFor } from './voices.js';
 import { MatrixHousekeeping } from './housekeeping.js';
 
 const MAX_ATTACHMENT_BYTES = 100_000_000;
@@ -63,6 +69,8 @@ interface Line {
   readonly events: EventStore;
   readonly ghosts: MatrixGhosts;
   readonly portals: PortalParts;
+  readonly access: AccessList;
+  readonly limits: MatrixLimits;
   readonly sender: MatrixSender;
 }
 
@@ -153,16 +161,18 @@ export class MatrixAdapter implements Adapter, NoticeSender {
 
   async send(rendering: Rendering): Promise<void> {
     this.#line ??= this.#open();
-    await this.#line.sender.send(decodeRendering(rendering.body));
+    const rendered = decodeRendering(rendering.body);
+    if (this.#line.access.lets(rendered)) await this.#line.sender.send(rendered);
   }
 
   /**
    * A transaction of the homeserver; after this it may forget the events.
-   * @throws AppserviceRefusedError for what is no transaction; StorageUnavailableError
+   * @throws AppserviceRefusedError for what is no transaction; OverloadedError, StorageUnavailableError (retry)
    */
   async take(body: unknown): Promise<void> {
     if (!this.#running) throw new AdapterStoppedError();
     const { events, echoes, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
+    if (events.length + echoes.length > 0) this.#running.port.checkPressure?.();
     const said = await this.#line!.portals.echoesInPortals(echoes);
     const added = await this.#running.inbox.accept([...events, ...said]);
     const { log } = this.options;
@@ -207,25 +217,29 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const port = () => this.#running?.port ?? null;
     const accounts = new GhostAccountStore(sealer);
     const ghosts = new MatrixGhosts({ db, api, port, store: accounts, serverName, now, log });
-    const chats = new MatrixRooms({ db, api, store: rooms, serverName });
+    const limits = new MatrixLimits({ db, sealer, clock, rates: config.limits });
+    const newChat = limits.newChat.bind(limits);
+    const chats = new MatrixRooms({ db, api, store: rooms, serverName, newChat });
     const limit = new MediaLimit({ api, now });
     const bot = new MatrixBot({ db, api, store: accounts, userId: this.#botId });
     const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, config });
     const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
     const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
-    return { homeserver, api, rooms, events, ghosts, portals, sender: new MatrixSender(parts) };
+    const sender = new MatrixSender(parts);
+    return { homeserver, api, rooms, events, ghosts, portals, access: new AccessList(config), limits, sender };
   }
 
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
-    const { api, rooms, events, ghosts, portals } = this.#line;
+    const { api, rooms, events, ghosts, portals, access, limits } = this.#line;
     const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, botId: this.#botId, isOurs });
     const now = () => clock.now();
-    const inPortals = portals.intake({ port, isOurs, now, bring: (some) => this.#bring(some) });
-    const handler = new MatrixIntake({
+    const linking = new MatrixLinking({ desk: port.links });
+    const inPortals = portals.intake({ port, isOurs, now, linking, bring: (some) => this.#bring(some) });
+    const intake = new MatrixIntake({
       db,
       api,
       port,
@@ -234,9 +248,14 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       events,
       membership,
       portals: inPortals,
+      links: new LinkCommands({ api, linking }),
       isOurs,
       now,
     });
+    const voices = { db, rooms, portals, botId: this.#botId };
+    const { bridgeNotices } = config;
+    const guard = { access, limits, membership, isOurs, bridgeNotices, now };
+    const handler = new Doorkeeper({ handler: intake, ...guard, voiceFor: (event) => voiceFor(voices, event) });
     const store = new InboxStore(sealer);
     return {
       port,

@@ -48,7 +48,9 @@ export class AppserviceController {
       void reply.status(200).send({});
     } catch (error) {
       if (!(error instanceof GatewayError)) this.log.error('matrix.request-failed', { network: MATRIX }, error);
-      const { status, body } = toMatrixReply(error);
+      else if (error.retryable) this.log.warn('matrix.request-put-off', { network: MATRIX, code: error.code });
+      const { status, body, retryAfterSeconds } = toMatrixReply(error);
+      if (retryAfterSeconds !== undefined) void reply.header('retry-after', String(retryAfterSeconds));
       void reply.status(status).send(body);
     }
   }

@@ -3,7 +3,7 @@ import type { Database } from '../../storage/database.js';
 import { isRefusal, type MatrixApi } from './api.js';
 import type { GhostAccountStore } from './ghost.store.js';
 import { localpart } from './ghost-id.js';
-import { markdownToHtml } from './html.js';
+import { noticeContent } from './notice.js';
 import { transactionFor } from './part-id.js';
 
 interface Parts {
@@ -43,9 +43,7 @@ export class MatrixBot {
   async say(room: string, purpose: string, text: string, about?: string): Promise<void> {
     const as = await this.ensure();
     const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
-    const html = markdownToHtml(text);
-    const formatted = html === null ? {} : { format: 'org.matrix.custom.html', formatted_body: html };
-    const content = { msgtype: 'm.notice', body: text, 'm.mentions': {}, ...formatted, ...relation };
+    const content = { ...noticeContent(text), 'm.mentions': {}, ...relation };
     try {
       await this.parts.api.send({ as, room, txn: transactionFor('bot', purpose) }, 'm.room.message', content);
     } catch (error) {

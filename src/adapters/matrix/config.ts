@@ -6,6 +6,18 @@ const server = z
   .regex(/^[a-z0-9.-]+(:\d{1,5})?$/i, 'expected the name in user ids, such as example.org')
   .transform((text) => text.toLowerCase());
 
+const userPattern = z
+  .string()
+  .regex(/^(\*|[@*]\S*:\S+)$/, 'expected a pattern of user ids, such as "@*:example.org" or "*:evil.example"');
+const limit = z.number().int().positive();
+const limits = z
+  .strictObject({
+    messagesPerMinute: limit.default(60).describe('Of one person on Matrix; what is more is handled later, in order.'),
+    invitationsPerHour: limit.default(30).describe('Chats that one person on Matrix opens.'),
+    newChatsPerHour: limit.default(30).describe('People on Matrix to whom one dm3 identity writes first.'),
+  })
+  .prefault({});
+
 /** The section `matrix` of the configuration. */
 export const matrixConfigSchema = z.strictObject({
   homeserverUrl: z
@@ -44,6 +56,13 @@ export const matrixConfigSchema = z.strictObject({
     .default(false)
     .describe('Those of dm3 whom somebody brings into a room are asked first, and get nothing before they agree.'),
   maxMembers: z.number().int().min(1).max(10_000).default(200).describe('People of dm3 in one room, at most.'),
+  allow: z
+    .array(userPattern)
+    .min(1, 'nobody could be reached: "*" stands for everybody')
+    .default(['*'])
+    .describe('Whom of Matrix this gateway serves: ids of users, * for anything.'),
+  block: z.array(userPattern).default([]).describe('Whom it does not serve, also where "allow" does.'),
+  limits,
   retrySeconds: z.number().positive().default(2).describe('First pause after an event could not be handled.'),
 });
 

@@ -41,6 +41,8 @@ export function toDeliveryError(error: unknown): unknown {
   return new DeliveryFailedError({ code, reason: message, retryable, certainty, outage, cause: error });
 }
 
+const DEFAULT_RETRY_SECONDS = 60;
+
 /** Before the start and after the stop. */
 export class AdapterStoppedError extends DeliveryFailedError {
   constructor() {
@@ -51,7 +53,8 @@ export class AdapterStoppedError extends DeliveryFailedError {
 /** A Matrix error as an HTTP answer. */
 export interface MatrixReply {
   readonly status: number;
-  readonly body: { readonly errcode: string; readonly error: string };
+  readonly body: { readonly errcode: string; readonly error: string; readonly retry_after_ms?: number };
+  readonly retryAfterSeconds?: number;
 }
 
 /** Refusals of requests that the homeserver makes. */
@@ -73,8 +76,16 @@ export function toMatrixReply(error: unknown): MatrixReply {
   if (!(error instanceof GatewayError)) return reply(500, 'M_UNKNOWN', 'Something went wrong on our side.');
   const refusal = (REFUSALS as Readonly<Record<string, { status: number; errcode: string }>>)[error.code];
   if (refusal) return reply(refusal.status, refusal.errcode, error.message);
+  if (error.kind === 'limit-exceeded' && error.retryable) return later(error);
   if (error.kind === 'not-found') return reply(404, 'M_NOT_FOUND', error.message);
   return reply(error.retryable ? 503 : 400, 'M_UNKNOWN', error.message);
+}
+
+/** The homeserver keeps what it has for us, and comes again in its own time. */
+function later({ message, facts }: GatewayError): MatrixReply {
+  const seconds = Number(facts['retryAfterSeconds'] ?? DEFAULT_RETRY_SECONDS);
+  const { status, body } = reply(429, 'M_LIMIT_EXCEEDED', message);
+  return { status, body: { ...body, retry_after_ms: seconds * 1_000 }, retryAfterSeconds: seconds };
 }
 
 function reply(status: number, errcode: string, text: string): MatrixReply {

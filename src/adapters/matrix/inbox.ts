@@ -7,6 +7,7 @@ import type { Database } from '../../storage/database.js';
 import { SealBrokenError } from '../../storage/errors.js';
 import type { MatrixEvent } from './event.js';
 import type { InboxItem, InboxStore } from './inbox.store.js';
+import { TooFastError } from './limits.js';
 
 /** What is done with an event. Each may run again after a crash: running twice changes nothing. */
 export interface EventHandler {
@@ -147,12 +148,17 @@ export class MatrixInbox {
       log.info('matrix.event-failed', { id: item.id, network: NETWORK, code, attempt });
     else log.error('matrix.event-failed', { id: item.id, network: NETWORK, code, attempt }, error);
     if (!isOver(item, error)) {
-      await store.postpone(db, item.id, code, Math.min(retrySeconds * 2 ** item.attempts, MAX_PAUSE_SECONDS));
+      await store.postpone(db, item.id, code, pauseSeconds(item, error, retrySeconds));
       return 'again';
     }
     if (!(error instanceof SealBrokenError)) await handler.fail(item.open(), error);
     return code;
   }
+}
+
+function pauseSeconds({ attempts }: InboxItem, error: unknown, retrySeconds: number): number {
+  if (error instanceof TooFastError) return error.retryAfterSeconds;
+  return Math.min(retrySeconds * 2 ** attempts, MAX_PAUSE_SECONDS);
 }
 
 function isOver({ attempts, receivedAt }: InboxItem, error: unknown): boolean {

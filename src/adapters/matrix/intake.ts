@@ -10,6 +10,7 @@ import { RECEIPT, type MatrixEvent } from './event.js';
 import type { EventStore } from './event.store.js';
 import { fromMatrix, type MatrixMessage } from './from-matrix.js';
 import type { EventHandler } from './inbox.js';
+import type { LinkCommands } from './link-commands.js';
 import { fetchFile } from './media.js';
 import type { Membership } from './membership.js';
 import { MATRIX } from './network.js';
@@ -27,6 +28,7 @@ interface Parts {
   readonly events: EventStore;
   readonly membership: Membership;
   readonly portals: PortalIntake;
+  readonly links: LinkCommands;
   readonly isOurs: (userId: string) => boolean;
   readonly now: () => number;
 }
@@ -56,6 +58,7 @@ export class MatrixIntake implements EventHandler {
     if (event.type === 'm.room.tombstone') return membership.upgraded(room, event);
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
+    if (await this.parts.links.handle(room, event)) return;
     const said = fromMatrix(event, (id) => this.#shortName(id));
     if (said && (await this.#isPassedOn(said, event))) await this.#receive(room, event, said);
   }

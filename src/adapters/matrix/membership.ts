@@ -72,13 +72,13 @@ export class Membership {
   async #invited(event: MatrixEvent, ghost: string): Promise<void> {
     const { port, ghosts } = this.parts;
     const name = await ghosts.nameOf(ghost);
-    if (name === null) return this.#decline(event, ghost, `${ghost} stands for no ENS name.`);
+    if (name === null) return this.decline(event, ghost, `${ghost} stands for no ENS name.`);
     try {
       await this.#accept(event, name, await port.lookup(name, toForeign(event.sender)));
     } catch (error) {
       if (!(error instanceof GatewayError) || error.retryable) throw error;
       if (isRefusal(error, 'M_FORBIDDEN')) return; // the invitation was taken back meanwhile
-      await this.#decline(event, ghost, `${name} cannot be reached from here. ${error.message}`);
+      await this.decline(event, ghost, `${name} cannot be reached from here. ${error.message}`);
     }
   }
 
@@ -108,7 +108,7 @@ export class Membership {
   }
 
   /** Joins to say why, and leaves. */
-  async #decline(event: MatrixEvent, ghost: string, why: string): Promise<void> {
+  async decline(event: MatrixEvent, ghost: string, why: string): Promise<void> {
     const { api, ghosts } = this.parts;
     await ghosts.ensureBare(ghost);
     try {
@@ -118,6 +118,17 @@ export class Membership {
       throw error;
     }
     await this.#depart({ roomId: event.room_id, ghost }, event.event_id, why);
+  }
+
+  /** Without joining: whoever looks for the reason finds it in the refusal. */
+  async reject(event: MatrixEvent, ghost: string, why: string): Promise<void> {
+    const { api, ghosts } = this.parts;
+    await ghosts.ensureBare(ghost);
+    try {
+      await api.leave(ghost, event.room_id, why);
+    } catch (error) {
+      if (!isRefusal(error, 'M_FORBIDDEN')) throw error; // taken back, or done before
+    }
   }
 
   async #depart(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, why: string): Promise<void> {

@@ -10,6 +10,8 @@ interface Parts {
   readonly api: MatrixApi;
   readonly store: RoomStore;
   readonly serverName: string;
+  /** One more that an identity opens. @throws DeliveryFailedError where that is too many */
+  readonly newChat: (opened: { readonly identity: string }) => Promise<void>;
 }
 
 /** In a room's first event: which row of ours it was made for. */
@@ -22,7 +24,7 @@ export class MatrixRooms {
   /**
    * The room in which a ghost speaks to a person: the one of the conversation, else the chat the two used last, else a
    * new one.
-   * @throws DeliveryFailedError DECLINED, NO_SUCH_USER: permanent; HomeserverError
+   * @throws DeliveryFailedError DECLINED, NO_SUCH_USER, TOO_MANY_CHATS: permanent; HomeserverError
    */
   async forSending(speaker: ChatSpeaker): Promise<Room & { roomId: string }> {
     const named = await this.#named(speaker);
@@ -57,6 +59,7 @@ export class MatrixRooms {
   async #makeNew({ identity, name, ghost, user }: ChatSpeaker): Promise<Room & { roomId: string }> {
     const { db, api, store, serverName } = this.parts;
     if (user.endsWith(`:${serverName}`) && !(await api.hasProfile(user))) throw noSuchUser(user);
+    await this.parts.newChat({ identity });
     const room = await store.add(db, { state: 'making', roomId: null, identity, name, ghost, user });
     return this.#make(room, await this.#create(room));
   }

@@ -3,8 +3,7 @@ import { Controller, Get, Inject, Query, Res, UseFilters, UseGuards } from '@nes
 import { ApiQuery, ApiTags } from '@nestjs/swagger';
 import { GatewayError } from '../../common/errors.js';
 import type { Settings } from '../../config/settings.js';
-import { ALIAS_CODECS, SETTINGS } from '../../config/tokens.js';
-import type { AliasCodec } from '../../naming/alias/codec.js';
+import { SERVED_NETWORKS, SETTINGS } from '../../config/tokens.js';
 import { AliasTranslator, type Translation } from '../../naming/alias/translator.js';
 import { NameService } from '../../naming/name-service.js';
 import { LINKED_NAME_RECORD } from '../../protocol/profile/profile-link.js';
@@ -29,7 +28,7 @@ export class AliasController {
   constructor(
     private readonly translator: AliasTranslator,
     private readonly nameService: NameService,
-    @Inject(ALIAS_CODECS) private readonly codecs: readonly AliasCodec[],
+    @Inject(SERVED_NETWORKS) private readonly networks: readonly string[],
     @Inject(SETTINGS) { names }: Settings,
   ) {
     this.#cacheControl = `public, max-age=${names.aliasCacheSeconds}`;
@@ -48,7 +47,7 @@ export class AliasController {
     if (typeof of !== 'string' || of === '') throw new NothingAskedError();
     const translation = await this.translator.translate(of);
     const { kind, name } = translation;
-    const served = kind === 'ens' || this.codecs.some(({ network }) => network === kind);
+    const served = kind === 'ens' || this.networks.includes(kind);
     const linkedName = (await this.nameService.localRecords(name))?.texts[LINKED_NAME_RECORD];
     // A link that is taken back must not live on in caches.
     void reply.header('cache-control', linkedName === undefined ? this.#cacheControl : 'no-store');

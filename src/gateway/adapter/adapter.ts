@@ -131,6 +131,48 @@ export interface Acceptance {
   readonly id: string;
 }
 
+/** What the owner of a dm3 name proves himself with: the wallet it resolves to, or the signing key of its dm3 profile. */
+export type LinkSigner = 'wallet' | 'profile';
+
+/** A link that is being made: it counts once the owner of the name has signed. */
+export interface LinkOffer {
+  /** The dm3 name, normalised. */
+  readonly name: EnsName;
+  readonly signer: LinkSigner;
+  /** Signed as it is, to the letter. Good for this person and this name, once. */
+  readonly text: string;
+  readonly secondsLeft: number;
+}
+
+/**
+ * Ties somebody outside dm3 to the dm3 name of the same person, where his network itself vouches for who he is: `from`
+ * is whom it says it is, and nothing more is asked of him. Every call may be repeated after a crash.
+ */
+export interface LinkDesk {
+  /** The name he is linked with. @throws NamingUnavailableError (retry) */
+  of(from: ForeignAddress): Promise<EnsName | null>;
+
+  /** The link of his that is being made. */
+  begun(from: ForeignAddress): Promise<LinkOffer | null>;
+
+  /**
+   * Gives the text to sign; the same one again while most of its time is left. Another link of his that was begun is
+   * over with it.
+   * @throws LinksOffError, NotLinkableError, NameNotFoundError, ProfileNotFoundError; NamingUnavailableError (retry)
+   */
+  begin(from: ForeignAddress, name: string, signer: LinkSigner): Promise<LinkOffer>;
+
+  /**
+   * Links him with the name, in place of another one.
+   * @throws LinksOffError, LinkNotBegunError, LinkForgedError, LinkTextChangedError, LinkBrokenError and what `begin`
+   *   throws
+   */
+  finish(from: ForeignAddress, name: string, signature: string): Promise<EnsName>;
+
+  /** Takes the link back, and what was begun. @returns the name he was linked with; null for none */
+  remove(from: ForeignAddress): Promise<EnsName | null>;
+}
+
 /** The core's one door for messages that come from outside. */
 export interface GatewayPort {
   /**
@@ -163,6 +205,15 @@ export interface GatewayPort {
    * @returns null for what no name stands for
    */
   aliasOf?(address: ForeignAddress): EnsName | null;
+
+  /**
+   * For networks that hand messages over before `receive`: whether there is room for more. Not every port has it.
+   * @throws OverloadedError (retry, with `facts.retryAfterSeconds`)
+   */
+  checkPressure?(): void;
+
+  /** For networks that vouch for their people. Not every port has it. */
+  readonly links?: LinkDesk;
 
   /** A delivery report that the foreign network sent about one of our messages (by the id we gave it). */
   reportFailure(report: { network: NetworkId; remoteId: RemoteId; code: string; text: string }): Promise<void>;

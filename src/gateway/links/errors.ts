@@ -27,6 +27,14 @@ export class LinkForgedError extends GatewayError {
   }
 }
 
+/** The right signer, and a text that differs from the one that was given. */
+export class LinkTextChangedError extends GatewayError {
+  constructor() {
+    const message = 'The text was signed with a line break at its end; sign it again without one.';
+    super({ code: 'LINK_TEXT_CHANGED', kind: 'forbidden', message });
+  }
+}
+
 /** What the owner signed does not hold any more: the name moved, or its keys changed. */
 export class LinkBrokenError extends GatewayError {
   constructor({ name }: { name: string }) {

@@ -1,6 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock } from '../../common/clock.js';
-import { checksumAddress } from '../../protocol/crypto/keys.js';
 import type { CryptoProvider } from '../../protocol/crypto/provider.js';
 import { profileLinkMessage, type ProfileLink } from '../../protocol/profile/profile-link.js';
 import type { Database } from '../../storage/database.js';
@@ -13,6 +11,7 @@ import type { LinkParties } from './link-parties.js';
 import type { Link, SignedLink } from './link.js';
 import type { LinkStore } from './link.store.js';
 import type { LinkedProfiles } from './linked-profiles.js';
+import { newLink, publishLink, signerOf } from './new-link.js';
 import type { OwnerSignatures } from './owner-signatures.js';
 
 interface Parts {
@@ -44,9 +43,6 @@ export interface LinkWish {
 
 /** How long there is to sign, and to type the code in. */
 export const REQUEST_SECONDS = 3_600;
-const DAY_SECONDS = 86_400;
-/** Numbers up to here are safe in JSON, and `randomInt` makes none larger. */
-const NONCES = 2 ** 48 - 1;
 
 /**
  * Makes links (dm3 LPP): the owner of the dm3 name signs a text that holds for this link alone, the owner of the foreign
@@ -58,21 +54,10 @@ export class LinkRequests {
 
   /** @throws what `LinkParties` throws */
   async begin({ address, name, type, days }: LinkWish): Promise<Link> {
-    const { crypto, clock, db, store, parties, publicUrl } = this.parts;
+    const { db, store, parties } = this.parts;
     const ghost = await parties.outsider(address);
     parties.challenger(ghost);
-    const { main, owner } = await parties.owner(name);
-    const issuedAt = Math.floor(clock.now() / 1_000);
-    const profileLink: ProfileLink = {
-      type,
-      mainId: type === 'ProfileLink' ? main : checksumAddress(crypto, owner),
-      linkedProfile: ghost.name,
-      scopeUri: publicUrl,
-      issuedAt,
-      expirationTime: issuedAt + days * DAY_SECONDS,
-      nonce: randomInt(NONCES),
-    };
-    const link = { id: randomUUID(), foreign: ghost.foreign, main, owner, profileLink, signature: null };
+    const link = newLink(this.parts, { ghost, ...(await parties.owner(name)), type, days });
     await store.begin(db, link, ghost.address, REQUEST_SECONDS);
     return link;
   }
@@ -86,8 +71,7 @@ export class LinkRequests {
     const { link, proof } = await this.#begun(id);
     const { main, profileLink } = link;
     if (!(await signatures.isBy(profileLink.type, link, profileLinkMessage(profileLink), signature))) {
-      const key = profileLink.type === 'ProfileLink' ? 'the signing key of its profile' : 'the wallet it resolves to';
-      throw new LinkForgedError({ by: `the owner of ${main}, with ${key}` });
+      throw new LinkForgedError({ by: signerOf(link) });
     }
     const letter = linkLetter({ shown: adapters.format(link.foreign), name: main, host: new URL(publicUrl).host });
     await codes.send(proof, letter, (tx) => store.sign(tx, { ...link, signature }));
@@ -103,11 +87,8 @@ export class LinkRequests {
     if (link.signature === null) throw new LinkUnsignedError();
     const signed = { ...link, signature: link.signature };
     if (!(await links.holds(signed))) throw new LinkBrokenError({ name: link.main });
-    await codes.redeem(proof, code, async (tx) => {
-      await store.lock(tx, proof.ghost.address);
-      if (!(await store.publish(tx, signed, proof.ghost.address))) throw new LinkNotBegunError();
-      await ghosts.remember(tx, proof.ghost);
-    });
+    const { ghost } = proof;
+    await codes.redeem(proof, code, (tx) => publishLink(tx, { store, ghosts }, { link: signed, ghost }));
     return signed;
   }
 

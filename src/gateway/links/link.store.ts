@@ -8,6 +8,9 @@ interface Row {
   readonly sealed_link: Buffer;
 }
 
+/** One that is being made. */
+export type OpenLink = Link & { readonly secondsLeft: number };
+
 const place = (id: string) => ({ table: 'profile_link', column: 'sealed_link', row: id });
 const BY_ID = 'SELECT id, sealed_link FROM profile_link WHERE id = $1 AND NOT is_published AND expires_at > now()';
 
@@ -28,6 +31,19 @@ export class LinkStore {
   /** One that is being made. */
   async begun(db: Queryable, id: string): Promise<Link | null> {
     return this.#first(await db.query<Row>(BY_ID, [id]));
+  }
+
+  /** Those of a ghost that are being made, the newest first. */
+  async openOf(db: Queryable, ghost: EthAddress, limit: number): Promise<OpenLink[]> {
+    const sql = `SELECT id, sealed_link, extract(epoch FROM expires_at - now())::float8 AS seconds_left FROM profile_link
+      WHERE ghost_key = $1 AND NOT is_published AND expires_at > now() ORDER BY expires_at DESC LIMIT $2`;
+    const rows = await db.query<Row & { seconds_left: number }>(sql, [this.#ghostKey(ghost), limit]);
+    return rows.map((row) => ({ ...this.#open(row), secondsLeft: row.seconds_left }));
+  }
+
+  /** What a ghost's owner signs from now on for a link that was begun counts for nothing. */
+  async removeOpen(db: Queryable, ghost: EthAddress): Promise<void> {
+    await db.query('DELETE FROM profile_link WHERE ghost_key = $1 AND NOT is_published', [this.#ghostKey(ghost)]);
   }
 
   async sign(db: Queryable, link: SignedLink): Promise<void> {

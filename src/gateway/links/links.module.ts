@@ -15,6 +15,7 @@ import { Sealer } from '../../storage/sealer.js';
 import { AdapterRegistry } from '../adapters.js';
 import { GhostService } from '../ghosts/ghost.service.js';
 import { LinkCodes } from './link-codes.js';
+import { LinkDeskService } from './link-desk.js';
 import { LinkParties } from './link-parties.js';
 import { LinkRemoval } from './link-removal.js';
 import { LinkRequests } from './link-requests.js';
@@ -82,6 +83,19 @@ function believedSignatures({ ens }: Settings, clock: Clock): BoundedCache<boole
       links: LinkedProfiles,
       publicUrl: [SETTINGS, publicUrlOf],
     }),
+    fromParts(LinkDeskService, {
+      crypto: CRYPTO,
+      clock: CLOCK,
+      db: Database,
+      store: LinkStore,
+      parties: LinkParties,
+      ghosts: GhostService,
+      accounts: AccountService,
+      signatures: OwnerSignatures,
+      links: LinkedProfiles,
+      publicUrl: [SETTINGS, publicUrlOf],
+      isOn: [SETTINGS, ({ links }: Settings) => links.enabled],
+    }),
     fromParts(LinkRemoval, {
       db: Database,
       store: LinkStore,
@@ -94,6 +108,6 @@ function believedSignatures({ ens }: Settings, clock: Clock): BoundedCache<boole
     fromParts(LinkedRecords, { ghosts: GhostService, links: LinkedProfiles }),
     fromParts(RelayPolicy, { ghosts: GhostService, links: LinkedProfiles, accounts: AccountService }),
   ],
-  exports: [LinkStore, LinkedProfiles, LinkedRecords, RelayPolicy],
+  exports: [LinkStore, LinkDeskService, LinkedProfiles, LinkedRecords, RelayPolicy],
 })
 export class LinksModule {}

@@ -13,12 +13,13 @@ import type { QueuePressure } from '../../outbox/pressure.js';
 import { rememberOnce, SEEN_SECONDS } from '../../outbox/seen.js';
 import type { Database, Tx } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
-import type { Acceptance, ForeignMessage, GatewayPort, Picture, Target } from '../adapter/adapter.js';
+import type { Acceptance, ForeignMessage, GatewayPort, LinkDesk, Picture, Target } from '../adapter/adapter.js';
 import { RelayRefusedError } from '../adapter/errors.js';
 import type { Attachments } from '../attachments/attachments.js';
 import type { Shrunk } from '../attachments/shrink.js';
 import type { ConversationStore } from '../conversations/conversation.store.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
+import type { LinkDeskService } from '../links/link-desk.js';
 import type { RelayPolicy } from '../links/relay-policy.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
 import type { MessageStore } from '../messages/message.store.js';
@@ -45,6 +46,7 @@ interface Parts {
   readonly queue: MessageQueue;
   readonly notices: Notices;
   readonly relay: RelayPolicy;
+  readonly links: LinkDeskService;
   readonly rules: ReceiverRules;
   readonly pressure: QueuePressure;
   readonly attachments: Attachments;
@@ -63,6 +65,14 @@ interface Arrival {
 export class GatewayPortService implements GatewayPort {
   constructor(private readonly parts: Parts) {}
 
+  get links(): LinkDesk {
+    return this.parts.links;
+  }
+
+  checkPressure(): void {
+    this.parts.pressure.checkQueue();
+  }
+
   async lookup(receiver: string, from?: ForeignAddress): Promise<Target> {
     const { names, ghosts, accounts, forwarding, relay, attachments } = this.parts;
     const { name, ...written } = await this.#nameOf(receiver);
@@ -78,7 +88,7 @@ export class GatewayPortService implements GatewayPort {
   }
 
   async receive(message: ForeignMessage): Promise<Acceptance> {
-    this.parts.pressure.checkQueue();
+    this.checkPressure();
     const ghost = this.parts.ghosts.ofForeign(message.from);
     await this.parts.relay.check(message);
     const fitted = fitToReceivers(message, ghost, this.parts.attachments.shelf);

@@ -72,6 +72,19 @@ describe('RateLimiter', () => {
     expect(await exhaust(rates)).toBe(2);
   });
 
+  it('counts by the hour where it is told to', async () => {
+    const { db, sealer } = storage;
+    const rates = new RateLimiter({ db, sealer, clock: { now: () => now }, what: 'chats', limit: 2, per: 'hour' });
+    const beginning = Math.floor(START / 3_600_000) * 3_600_000;
+    now = beginning + 59 * 60_000;
+    expect(await exhaust(rates)).toBe(2);
+    await expect(rates.take('alice')).rejects.toThrow(
+      'More than 2 chats in an hour are not taken. Try again in 60 seconds.',
+    );
+    now = beginning + 60 * 60_000;
+    expect(await exhaust(rates)).toBe(2);
+  });
+
   it('counts each subject, and each kind of thing, by itself', async () => {
     const rates = limiter(2);
     await exhaust(rates, 'alice');

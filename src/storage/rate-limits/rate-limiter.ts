@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { Queryable } from '../database.js';
 import type { Sealer } from '../sealer.js';
-import { RateLimitedError } from './errors.js';
+import { RateLimitedError, type RateWindow } from './errors.js';
 import { rateWindowStore } from './rate-window.store.js';
 
 interface Parts {
@@ -10,8 +10,10 @@ interface Parts {
   readonly clock: Clock;
   /** What is counted, in the plural, for the one who is refused; it also keeps one limiter's counts from another's. */
   readonly what: string;
-  /** Times a minute and subject. */
+  /** Times a window and subject. */
   readonly limit: number;
+  /** A minute where it is not said. */
+  readonly per?: RateWindow;
 }
 
 /** What one subject did in the present window. */
@@ -22,21 +24,24 @@ interface Use {
   untold: number;
 }
 
-const WINDOW_MS = 60_000;
+const WINDOW_MS: Readonly<Record<RateWindow, number>> = { minute: 60_000, hour: 3_600_000 };
 /** Done this part of what was left when it last asked, a process asks again what the others did. */
 const ASK_AFTER = 0.1;
 /** Subjects of one window; beyond that the longest known is forgotten, with what was not told of it. */
 const MAX_SUBJECTS = 50_000;
 
 /**
- * Counts in fixed windows of a minute. Each process counts by itself and shares its count through the database the
+ * Counts in fixed windows. Each process counts by itself and shares its count through the database the
  * more often the nearer the limit is, so that a subject within its bounds costs nothing. One process alone is exact.
  */
 export class RateLimiter {
   readonly #uses = new Map<string, Use>();
+  readonly #windowMs: number;
   #window = 0;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.#windowMs = WINDOW_MS[parts.per ?? 'minute'];
+  }
 
   /** Counts so many more, all or none. @throws RateLimitedError; StorageUnavailableError */
   async take(subject: string, count = 1): Promise<void> {
@@ -50,7 +55,7 @@ export class RateLimiter {
   }
 
   #useOf(subject: string): Use {
-    const window = Math.floor(this.parts.clock.now() / WINDOW_MS);
+    const window = Math.floor(this.parts.clock.now() / this.#windowMs);
     if (window !== this.#window) this.#uses.clear();
     this.#window = window;
     const use = this.#uses.get(subject) ?? { known: 0, untold: 0 };
@@ -64,14 +69,14 @@ export class RateLimiter {
     const { untold } = use;
     use.untold = 0;
     const key = sealer.keyedHash('rate window', what, subject);
-    const total = await rateWindowStore.add(db, key, this.#window * WINDOW_MS, untold);
+    const total = await rateWindowStore.add(db, key, this.#window * this.#windowMs, untold);
     use.known = Math.max(use.known, total + use.untold);
     return total;
   }
 
   #refusal(): RateLimitedError {
-    const { clock, what, limit } = this.parts;
-    const leftMs = (this.#window + 1) * WINDOW_MS - clock.now();
-    return new RateLimitedError({ what, limit, retryAfterSeconds: Math.ceil(leftMs / 1_000) });
+    const { clock, what, limit, per = 'minute' } = this.parts;
+    const leftMs = (this.#window + 1) * this.#windowMs - clock.now();
+    return new RateLimitedError({ what, limit, per, retryAfterSeconds: Math.ceil(leftMs / 1_000) });
   }
 }

@@ -9,6 +9,7 @@ import { HomeserverError } from '../errors.js';
 import type { MatrixEvent } from '../event.js';
 import { ghostId, isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
+import type { MatrixLinking } from '../linking.js';
 import { cleanLine } from '../text.js';
 import type { CommandText } from './command-text.js';
 import { fitsAny } from './globs.js';
@@ -26,6 +27,7 @@ interface Parts {
   readonly store: PortalStore;
   readonly members: MemberStore;
   readonly life: PortalLife;
+  readonly linking: MatrixLinking;
   readonly serverName: string;
   /** Patterns of the ids of those who may bridge rooms. */
   readonly bridgeBy: readonly string[];
@@ -55,6 +57,7 @@ export const HELP = [
   '- `!dm3 members`: who of dm3 takes part, and how the room is called there',
   '- `!dm3 unbridge`: end it; nothing crosses any more',
   '- `!dm3 whois bob.eth` or `!dm3 whois @alice:example.org`: who that is on the other side',
+  '- `!dm3 link bob.eth`: prove that you are the owner of that ENS name; `!dm3 unlink` takes it back',
   '',
   'In a chat with me alone, name the room first: `!dm3 bridge #room:example.org bob.eth`.',
 ].join('\n');
@@ -69,6 +72,8 @@ export class RoomCommands {
     remove: (order) => this.#remove(order),
     members: (order) => this.#members(order),
     whois: (order) => this.#whois(order),
+    link: ({ event, words }) => this.parts.linking.answer(event.sender, words),
+    unlink: ({ event }) => this.parts.linking.unlink(event.sender),
   };
 
   constructor(private readonly parts: Parts) {}

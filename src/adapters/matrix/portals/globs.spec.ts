@@ -29,6 +29,10 @@ describe('a pattern of ids', () => {
     );
   });
 
+  it('ends, whatever it is', () => {
+    expect(fitsAny([`${'*a'.repeat(5_000)}*b`], 'a'.repeat(200_000))).toBe(false);
+  });
+
   it('fits nothing where there is none', () => {
     expect(fitsAny([], '@alice:hs.org')).toBe(false);
   });

@@ -7,6 +7,7 @@ import type { MatrixConfig } from '../config.js';
 import type { MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import type { MatrixGhosts } from '../ghosts.js';
+import type { MatrixLinking } from '../linking.js';
 import { shortNameOf } from '../short-name.js';
 import { RoomCommands } from './commands.js';
 import { FanOut } from './fan-out.js';
@@ -34,6 +35,7 @@ interface Reception {
   readonly isOurs: (userId: string) => boolean;
   readonly now: () => number;
   readonly bring: (events: readonly MatrixEvent[]) => Promise<unknown>;
+  readonly linking: MatrixLinking;
 }
 
 /** Puts together what rooms of several take. */
@@ -50,6 +52,10 @@ export class PortalParts {
     this.#store = store;
     this.#members = members;
     this.portals = new MatrixPortals({ db, api, bot, ghosts, store, members, joinByWriting });
+  }
+
+  async isOpen(roomId: string): Promise<boolean> {
+    return (await this.#store.find(this.line.db, roomId))?.state === 'open';
   }
 
   /** Of what our ghosts said: what was said in portal rooms. */

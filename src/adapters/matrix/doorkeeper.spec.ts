@@ -1,0 +1,254 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { eventually } from '../../../test/support/eventually.js';
+import { FakeHomeserver } from '../../../test/support/fake-homeserver.js';
+import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
+import type { EnsName, EthAddress, RemoteId } from '../../common/ids.js';
+import type { ForeignMessage, GatewayPort, Target } from '../../gateway/adapter/adapter.js';
+import type { NeutralType } from '../../gateway/adapter/message.js';
+import { silentLog } from '../../ops/event-log.js';
+import { MatrixAdapter } from './adapter.js';
+import { toForeign } from './address.js';
+import { matrixConfigSchema, type MatrixConfigInput } from './config.js';
+import { newRegistration } from './registration.js';
+
+const ALICE = '@alice:hs.test';
+const CAROL = '@carol:hs.test';
+const EVE = '@eve:evil.test';
+const BOB = '@dm3_bob.eth:hs.test';
+const HOUR_MS = 3_600_000;
+/** A second before a minute and an hour are over. */
+const START = 1_790_000_000_000 - (1_790_000_000_000 % HOUR_MS) + HOUR_MS - 1_000;
+
+let storage: TestStorage;
+let homeserver: FakeHomeserver;
+let now: number;
+let received: ForeignMessage[];
+let adapters: MatrixAdapter[];
+beforeAll(async () => void (storage = await openTestStorage('doorkeeper')));
+beforeEach(async () => {
+  await storage.db.query('TRUNCATE matrix_inbox, matrix_room, matrix_ghost, matrix_event, rate_window');
+  homeserver = await FakeHomeserver.start();
+  [now, received, adapters] = [START, [], []];
+});
+afterEach(async () => {
+  await Promise.all(adapters.map((adapter) => adapter.stop()));
+  await homeserver.stop();
+});
+afterAll(() => storage.close());
+
+const identityOf = (name: string) => `0x${Buffer.from(name).toString('hex').padStart(40, '0')}` as EthAddress;
+const port: GatewayPort = {
+  lookup: async (name) => ({ name: name as EnsName, address: identityOf(name), sizeLimit: null }) satisfies Target,
+  receive: async (message) => {
+    received.push(message);
+    return { status: 'accepted', id: randomUUID() };
+  },
+  reportFailure: async () => {},
+};
+
+/** Another one is what another process has, or the same one after a restart. */
+async function start(config: Partial<MatrixConfigInput> = {}): Promise<MatrixAdapter> {
+  const { db, sealer } = storage;
+  const adapter = new MatrixAdapter({
+    config: matrixConfigSchema.parse({
+      homeserverUrl: homeserver.url,
+      serverName: 'hs.test',
+      registrationFile: 'none',
+      retrySeconds: 0.05,
+      ...config,
+    }),
+    registration: newRegistration({ serverName: 'hs.test', url: 'http://localhost' }),
+    db,
+    sealer,
+    clock: { now: () => now },
+    log: silentLog,
+    leaseSeconds: 10,
+  });
+  adapters.push(adapter);
+  await adapter.start(port);
+  return adapter;
+}
+
+async function bring(adapter: MatrixAdapter, ...events: object[]): Promise<void> {
+  await adapter.take({ events: events.map((event) => ({ event_id: `$${randomUUID()}`, ...event })) });
+}
+const says = (sender: string, room: string, body: string, more: object = {}) => ({
+  type: 'm.room.message',
+  sender,
+  room_id: room,
+  content: { msgtype: 'm.text', body, ...more },
+});
+const invites = (sender: string, room: string, ghost = BOB) => ({
+  type: 'm.room.member',
+  sender,
+  room_id: room,
+  state_key: ghost,
+  content: { membership: 'invite' },
+});
+const waiting = async (where = '') => {
+  const sql = `SELECT count(*)::int AS count FROM matrix_inbox WHERE state = 'waiting' ${where}`;
+  return (await storage.db.query<{ count: number }>(sql))[0]!.count;
+};
+const settled = () => eventually('all to be handled', async () => (await waiting()) === 0);
+const putOff = (count: number) =>
+  eventually(`${count} rooms to wait`, async () => (await waiting("AND code = 'SENDER_TOO_FAST'")) === count);
+const texts = () => received.map(({ message }) => message.text);
+
+describe('Somebody who writes too fast', () => {
+  const config = { limits: { messagesPerMinute: 3 } };
+  const five = [1, 2, 3, 4, 5].map((count) => `message ${count}`);
+
+  it('is told once, and heard to the end in his order, while others are served', async () => {
+    const adapter = await start(config);
+    await bring(adapter, invites(ALICE, '!a'), invites(ALICE, '!b'), invites(CAROL, '!c'));
+    await settled();
+    await bring(adapter, ...five.map((text) => says(ALICE, '!a', text)));
+    await putOff(1);
+    await bring(adapter, says(ALICE, '!b', 'in another room'), says(CAROL, '!c', 'from somebody else'));
+    await putOff(2);
+    await eventually('carol to be heard', async () => texts().includes('from somebody else'));
+    expect(texts()).toEqual([...five.slice(0, 3), 'from somebody else']);
+    expect(homeserver.notices('!a')).toEqual([
+      'You write faster than 3 messages a minute: your messages follow, in their order, as fast as that.',
+    ]);
+    expect(homeserver.notices('!b')).toEqual([]);
+
+    now += 1_000; // the next minute
+    await settled();
+    expect(texts().filter((text) => text.startsWith('message'))).toEqual(five);
+    expect(texts()).toContain('in another room');
+    expect(homeserver.said).toHaveLength(1);
+  });
+
+  it('is counted over all processes', async () => {
+    const rooms = Array.from({ length: 8 }, (_, index) => `!room${index}`);
+    const [one] = [await start(config), await start(config)];
+    await bring(one, ...rooms.map((room) => invites(ALICE, room)));
+    await settled();
+    await bring(one, ...rooms.map((room) => says(ALICE, room, room)));
+    await putOff(5);
+    expect(received).toHaveLength(3);
+  });
+
+  it('may react and read as he likes, and machines that nobody hears are not told', async () => {
+    const adapter = await start(config);
+    await bring(adapter, invites(ALICE, '!a'));
+    await settled();
+    const notices = five.map((text) => says(ALICE, '!a', text, { msgtype: 'm.notice' }));
+    const receipt = { type: 'm.receipt', room_id: '!a', content: { $x: { 'm.read': { [ALICE]: {} } } } };
+    await bring(adapter, ...notices, ...five.slice(0, 3).map((text) => says(ALICE, '!a', text)));
+    await adapter.take({ events: [], ephemeral: [receipt] });
+    await settled();
+    expect(texts().filter((text) => text !== '')).toEqual(five.slice(0, 3));
+    expect(homeserver.said).toEqual([]);
+  });
+});
+
+describe('Somebody on Matrix who opens too many chats', () => {
+  it('is told why the first time, finds the reason with each refusal, and is served again later', async () => {
+    const adapter = await start({ limits: { invitationsPerHour: 2 } });
+    await bring(adapter, ...['!1', '!2', '!3', '!4'].map((room) => invites(ALICE, room)));
+    await bring(adapter, invites(CAROL, '!5'));
+    await settled();
+    const refused = ['!1', '!2', '!3', '!4'].filter((room) =>
+      homeserver.left.some(({ who }) => who === `${room} ${BOB}`),
+    );
+    expect(refused).toHaveLength(2);
+    const reason = 'You have opened 2 chats in an hour, and no more are taken. Please invite me again in a minute.';
+    expect(homeserver.left.map((each) => each.reason)).toEqual([reason, reason]);
+    expect(homeserver.said.map(({ content }) => content['body'])).toEqual([reason]);
+    expect(homeserver.joined).toContain(`!5 ${BOB}`);
+
+    now += 1_000; // the next hour
+    await bring(adapter, invites(ALICE, '!6'));
+    await settled();
+    expect(homeserver.joined).toContain(`!6 ${BOB}`);
+  });
+});
+
+describe('A dm3 user who writes to too many strangers', () => {
+  it('is refused for good with the reason; chats that are there go on', async () => {
+    const adapter = await start({ limits: { newChatsPerHour: 2 } });
+    await write(adapter, { to: ALICE });
+    await write(adapter, { to: CAROL });
+    await expect(write(adapter, { to: '@dora:hs.test' })).rejects.toMatchObject({
+      code: 'TOO_MANY_CHATS',
+      retryable: false,
+      message:
+        'You have opened 2 new chats on Matrix in an hour, and no more are opened for you. Write again in a minute.',
+    });
+    await write(adapter, { to: ALICE });
+    await write(adapter, { from: 'dave.eth', to: '@dora:hs.test' });
+    now += 1_000;
+    await write(adapter, { to: '@dora:hs.test' });
+    expect(homeserver.rooms).toHaveLength(4);
+  });
+});
+
+describe('Somebody whom the operator does not let in', () => {
+  const config = { allow: ['@*:hs.test', '@*:evil.test'], block: ['*:evil.test'] };
+
+  it('is told so when he invites a ghost, and nothing of it is passed on', async () => {
+    const adapter = await start(config);
+    await bring(adapter, invites(EVE, '!1'), invites('@x:elsewhere.test', '!2'), invites(ALICE, '!3'));
+    await settled();
+    for (const room of ['!1', '!2']) expect(homeserver.notices(room)).toEqual([expect.stringMatching(/not let you/)]);
+    expect(homeserver.left.map(({ who }) => who).sort()).toEqual([`!1 ${BOB}`, `!2 ${BOB}`]);
+    expect(homeserver.notices('!3')).toEqual([]);
+  });
+
+  it('is told so once in a chat that was there before, and not for what says nothing', async () => {
+    const before = await start();
+    await bring(before, invites(EVE, '!chat'), invites(EVE, '!second'), invites(ALICE, '!other'));
+    await settled();
+    await before.stop();
+    const after = await start(config);
+    const receipt = { type: 'm.receipt', room_id: '!chat', content: { $x: { 'm.read': { [EVE]: {} } } } };
+    const reaction = { 'm.relates_to': { rel_type: 'm.annotation', event_id: '$x', key: '+' } };
+    await after.take({ events: [], ephemeral: [receipt] });
+    await bring(after, { ...says(EVE, '!chat', ''), type: 'm.reaction', content: reaction });
+    await settled();
+    expect(homeserver.said).toEqual([]);
+    await bring(after, says(EVE, '!chat', 'one'), says(EVE, '!chat', 'two'), says(ALICE, '!other', 'hello'));
+    await settled();
+    await after.stop();
+    const again = await start(config);
+    await bring(again, says(EVE, '!chat', 'three'));
+    await settled();
+    await bring(again, says(EVE, '!second', 'here, too'));
+    await settled();
+    const told = [expect.stringMatching(/operator of this gateway does not let you/)];
+    expect(homeserver.notices('!chat')).toEqual(told);
+    expect(homeserver.notices('!second')).toEqual(told);
+    expect(texts()).toEqual(['hello']);
+  });
+
+  it('is not written to: the author is told for good; reactions and receipts are left out', async () => {
+    const adapter = await start(config);
+    await expect(write(adapter, { to: EVE })).rejects.toMatchObject({
+      code: 'NOT_SERVED',
+      retryable: false,
+      message: expect.stringContaining(EVE),
+    });
+    await write(adapter, { to: EVE, type: 'reaction' });
+    await write(adapter, { to: EVE, type: 'read-opened' });
+    await write(adapter, { to: ALICE });
+    expect(homeserver.said.map(({ content }) => content['body'])).toEqual(['hello']);
+  });
+});
+
+async function write(
+  adapter: MatrixAdapter,
+  { from = 'bob.eth', to, type = 'new' }: { from?: string; to: string; type?: NeutralType },
+): Promise<void> {
+  const rendering = await adapter.render({
+    id: Buffer.from(randomUUID()).toString('hex').padEnd(64, '0').slice(0, 64),
+    from: { name: from as EnsName, address: identityOf(from) },
+    to: toForeign(to),
+    message: { type, text: 'hello', attachments: [], sentAt: now },
+    conversation: null,
+    target: type === 'new' ? null : ('$x' as RemoteId),
+  });
+  await adapter.send(rendering);
+}
