@@ -73,6 +73,7 @@ interface Running {
 /** An application service: the homeserver brings us events, and our ghosts speak through its client-server API. */
 export class MatrixAdapter implements Adapter, NoticeSender {
   readonly network = MATRIX;
+  readonly followsDelays = true;
   #running: Running | null = null;
   #line: Line | null = null;
 

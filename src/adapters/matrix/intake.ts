@@ -53,7 +53,7 @@ export class MatrixIntake implements EventHandler {
     if (!room) return;
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
-    const said = fromMatrix(event, (id) => this.#shortName(id));
+    const said = fromMatrix(event, (id) => (id === room.ghost ? room.name : this.#shortName(id)));
     if (said && (await this.#isPassedOn(said, event))) await this.#receive(room, event, said);
   }
 

@@ -13,6 +13,7 @@ import type {
   RenderedMatrix,
   RenderedNotice,
   RenderedReaction,
+  RenderedRetraction,
   RenderedText,
 } from './rendering.js';
 import type { MatrixRooms } from './rooms.js';
@@ -53,6 +54,7 @@ export class MatrixSender {
 
   async #perform(rendered: RenderedMatrix): Promise<void> {
     if (rendered.kind === 'notice') return this.#notice(rendered);
+    if (rendered.kind === 'retraction') return this.#retract(rendered);
     if (rendered.kind === 'message' || rendered.kind === 'edit') await this.#checkSizes(rendered.parts);
     await this.parts.ghosts.ensure(rendered.speaker.name);
     const room = await this.parts.rooms.forSending(rendered.speaker);
@@ -72,10 +74,21 @@ export class MatrixSender {
     }
   }
 
-  async #notice({ ghost: as, room, text, target, message }: RenderedNotice): Promise<void> {
+  async #notice({ ghost: as, room, text, target, message, replaces }: RenderedNotice): Promise<void> {
     const [about] = target === null ? [] : await this.parts.events.eventsOf(this.parts.db, target);
-    const content = { msgtype: 'm.notice', body: text, ...answering(about) };
-    await this.#say({ as, room }, { message, index: 0 }, content);
+    const [earlier] = replaces ? await this.#eventsOfNotice(replaces) : [];
+    const content = { msgtype: 'm.notice', body: text, ...answering(about), ...pinging() };
+    await this.#say({ as, room }, { message, index: 0 }, earlier ? edited(content, earlier) : content);
+  }
+
+  async #retract({ ghost: as, room, message, replaces }: RenderedRetraction): Promise<void> {
+    for (const [index, event] of (await this.#eventsOfNotice(replaces)).entries()) {
+      await this.parts.api.redact({ as, room, txn: partId({ message, index }) }, event);
+    }
+  }
+
+  #eventsOfNotice(message: string): Promise<string[]> {
+    return this.parts.events.eventsOf(this.parts.db, partId({ message, index: 0 }));
   }
 
   async #message(place: Place, rendered: RenderedText, target: string | undefined): Promise<void> {
@@ -98,7 +111,7 @@ export class MatrixSender {
 
   async #react(place: Place, { message, key }: RenderedReaction, target: string | undefined): Promise<void> {
     const part = { message, index: 0 };
-    if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}` });
+    if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}`, ...pinging() });
     const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key } };
     try {
       await this.#say(place, part, content, 'm.reaction');
@@ -129,12 +142,13 @@ export class MatrixSender {
   }
 
   async #content(as: string, part: Part): Promise<Content> {
-    if (part.kind === 'text') return { msgtype: 'm.text', body: part.body, ...formatted(part.html) };
+    if (part.kind === 'text')
+      return { msgtype: 'm.text', body: part.body, ...formatted(part.html), ...pinging(part.mentions) };
     const { name, mediaType, base64 } = part;
     const content = Buffer.from(base64, 'base64');
     const url = await this.parts.api.upload(as, { name, mediaType, content });
     const info = { mimetype: mediaType, size: content.length };
-    return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info };
+    return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info, ...pinging() };
   }
 
   /** Before anything leaves: half a message is worse than none. */
@@ -165,11 +179,18 @@ function threaded(thread: string, target: string | undefined): Content {
   return { 'm.relates_to': { rel_type: 'm.thread', event_id: thread, ...fallback } };
 }
 
+/** Without it, clients look for names in the text and wake people up by accident (Matrix 1.7). */
+function pinging(userIds: readonly string[] = []): Content {
+  return { 'm.mentions': userIds.length === 0 ? {} : { user_ids: userIds } };
+}
+
+/** Nobody is woken up again by what was said before. */
 function edited(content: Content, target: string | undefined): Content {
   const body = String(content['body']);
   if (!target) return { ...content, body: `Edited:\n\n${body}` };
   const relation = { rel_type: 'm.replace', event_id: target };
-  return { ...content, body: `* ${body}`, 'm.new_content': content, 'm.relates_to': relation };
+  const { 'm.relates_to': _, ...fresh } = content;
+  return { ...content, ...pinging(), body: `* ${body}`, 'm.new_content': fresh, 'm.relates_to': relation };
 }
 
 function msgtypeOf(mediaType: string): string {
