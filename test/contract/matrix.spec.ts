@@ -105,6 +105,7 @@ describeAdapter('matrix', {
       clock,
       log: silentLog,
       leaseSeconds: 10,
+      deadLetterDays: 30,
     });
 
     const bring = async (event: object, id: string): Promise<void> => {

@@ -49,6 +49,8 @@ export interface MatrixAdapterOptions {
   readonly log: EventLog;
   /** How long an event stays with a process that fell silent. */
   readonly leaseSeconds: number;
+  /** How long what failed for good is kept. */
+  readonly deadLetterDays: number;
 }
 
 /** What it takes to speak to the homeserver: in any process that works off the queue. */
@@ -199,7 +201,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
     const { api, rooms, events, ghosts } = this.#line;
-    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
+    const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
@@ -211,7 +213,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       ghosts,
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
-      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
     };
   }
 }
