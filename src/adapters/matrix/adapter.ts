@@ -25,6 +25,7 @@ import { Homeserver } from './homeserver.js';
 import { MatrixInbox } from './inbox.js';
 import { InboxStore } from './inbox.store.js';
 import { MATRIX, MatrixIntake } from './intake.js';
+import { MediaBudget } from './media-budget.js';
 import { MediaLimit } from './media.js';
 import { Membership } from './membership.js';
 import { Introduction } from './introduction.js';
@@ -206,7 +207,8 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, isOurs });
     const now = () => clock.now();
-    const handler = new MatrixIntake({ db, api, port, config, rooms, events, membership, isOurs, now });
+    const budget = new MediaBudget(config.mediaMemoryBytes);
+    const handler = new MatrixIntake({ db, api, port, config, rooms, events, budget, membership, isOurs, now });
     const store = new InboxStore(sealer);
     return {
       port,

@@ -29,19 +29,18 @@ const place = (id: string) => ({ table: 'matrix_inbox', column: 'sealed_event', 
 export class InboxStore {
   constructor(private readonly sealer: Sealer) {}
 
-  /** @returns how many of them are new */
-  async add(tx: Queryable, events: readonly MatrixEvent[]): Promise<number> {
+  /** All or none, in their order: one statement is its own transaction. @returns how many of them are new */
+  async add(db: Queryable, events: readonly MatrixEvent[]): Promise<number> {
+    const ids = events.map(() => randomUUID());
+    const eventKeys = events.map(({ event_id: id }) => this.sealer.keyedHash('matrix inbox', id));
+    const roomKeys = events.map(({ room_id: id }) => this.sealer.keyedHash('matrix inbox room', id));
+    const sealed = events.map((event, index) => this.sealer.sealJson(place(ids[index]!), event));
     const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event)
-      VALUES ($1, $2, $3, $4) ON CONFLICT (event_key) DO NOTHING RETURNING id`;
-    let added = 0;
-    for (const event of events) {
-      const id = randomUUID();
-      const eventKey = this.sealer.keyedHash('matrix inbox', event.event_id);
-      const roomKey = this.sealer.keyedHash('matrix inbox room', event.room_id);
-      const values = [id, eventKey, roomKey, this.sealer.sealJson(place(id), event)];
-      added += (await tx.query(sql, values, 'matrix-inbox-add')).length;
-    }
-    return added;
+      SELECT id, event_key, room_key, sealed_event
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[])
+        WITH ORDINALITY AS event (id, event_key, room_key, sealed_event, place)
+      ORDER BY place ON CONFLICT (event_key) DO NOTHING RETURNING id`;
+    return (await db.query(sql, [ids, eventKeys, roomKeys, sealed], 'matrix-inbox-add')).length;
   }
 
   /** The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. */

@@ -5,7 +5,7 @@ import { isRefusal, type MatrixApi } from './api.js';
 import { toDeliveryError } from './errors.js';
 import type { EventStore } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
-import type { MediaLimit } from './media.js';
+import { decodedPieces, type MediaLimit } from './media.js';
 import { partId } from './part-id.js';
 import type {
   Part,
@@ -145,9 +145,9 @@ export class MatrixSender {
     if (part.kind === 'text')
       return { msgtype: 'm.text', body: part.body, ...formatted(part.html), ...pinging(part.mentions) };
     const { name, mediaType, base64 } = part;
-    const content = Buffer.from(base64, 'base64');
-    const url = await this.parts.api.upload(as, { name, mediaType, content });
-    const info = { mimetype: mediaType, size: content.length };
+    const sizeBytes = Buffer.byteLength(base64, 'base64');
+    const url = await this.parts.api.upload(as, { name, mediaType, sizeBytes, pieces: () => decodedPieces(base64) });
+    const info = { mimetype: mediaType, size: sizeBytes };
     return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info, ...pinging() };
   }
 
