@@ -53,3 +53,9 @@ export function cpuSeconds(pid) {
     .map(Number);
   return (user + system) / TICKS_PER_SECOND;
 }
+
+/** Memory that a process has in use, MB (proc_pid_status(5)). */
+export function residentMb(pid) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return (Number(kilobytes) * 1_024) / 1e6;
+}

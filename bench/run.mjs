@@ -5,16 +5,18 @@ import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
 const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
-                            [--only crypto|submit|mail|mailbox|queue|purge|stall|start|ccip]
+                            [--only crypto|submit|mail|mailbox|queue|purge|stall|start|ccip|matrix]
 
   --quick   fewer and shorter rounds: half of the four minutes
   --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
-            and removes a million rows in the last; takes some minutes more
+            and removes a million rows in the last; brings a hundred thousand events in the section matrix; takes many
+            minutes more
   --only    one section:
               crypto  opening, verifying and postmarking an envelope: sodium, noble, the dm3 libraries
               submit  dm3_submitMessage over HTTP against the least that a durable service has to do
               mail    mail over SMTP against a server that only parses it
               ccip    signed answers to lookups of our names, asked for again and new
+              matrix  events that a homeserver brings: times at 50 a second, memory, starting with many chats
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
               queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination
               purge   submitting while what has outlived its time is removed
@@ -25,7 +27,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
 It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
 `;
 
-const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'purge', 'stall', 'start'];
+const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'purge', 'stall', 'start', 'matrix'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -61,6 +63,9 @@ async function measure(sections, plan, report) {
     }
     if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
+    if (served.includes('matrix')) {
+      for (const section of await (await import('./matrix.mjs')).measureMatrix(stage, plan)) report(section);
+    }
     if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));
   } finally {
     await stage.close();

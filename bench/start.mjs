@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LOOPBACK } from '../dist/sandbox/ports.js';
+import { residentMb } from './processes.mjs';
 import { elsewhere } from './stage.mjs';
 import { median } from './statistics.mjs';
 
@@ -37,20 +38,20 @@ export async function measureStart(stage, { rounds }) {
 }
 
 /** JSON is YAML. */
-function writeFiles(stage, index, configuration) {
+export function writeFiles(stage, index, configuration) {
   const file = path.join(stage.home, `start-${index}.yaml`);
   fs.writeFileSync(file, JSON.stringify({ ...configuration, logLevel: 'warn' }));
   return file;
 }
 
-function secretVariables({ rootSecret, storageKeys }) {
+export function secretVariables({ rootSecret, storageKeys }) {
   return {
     DM3_GATEWAY_ROOT_SECRET: rootSecret.toString('hex'),
     DM3_GATEWAY_STORAGE_KEYS: storageKeys.map(({ id, key }) => `${id}:${key.toString('hex')}`).join(','),
   };
 }
 
-async function startOnce(stage, { file, secrets, port }) {
+export async function startOnce(stage, { file, secrets, port }) {
   const log = fs.openSync(path.join(stage.home, 'start.log'), 'a', 0o600);
   const began = performance.now();
   const child = spawn(process.execPath, [CLI, 'start', '--config', file], {
@@ -81,10 +82,4 @@ async function isReady(port, child) {
     await delay(ASK_AGAIN_MS);
   }
   throw new Error('The gateway did not start.');
-}
-
-/** proc_pid_status(5) */
-function residentMb(pid) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return (Number(kilobytes) * 1_024) / 1e6;
 }

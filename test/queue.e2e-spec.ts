@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { simpleParser } from 'mailparser';
 import type { MessageTrace, QueueView } from '../src/gateway/admin/admin.service.js';
 import { QueuePressure } from '../src/outbox/pressure.js';
+import { FakeNetwork } from './contract/fake-network.js';
 import { Correspondent } from './support/correspondent.js';
 import { eventually } from './support/eventually.js';
 import { startForeignService, type ForeignService } from './support/foreign-service.js';
@@ -14,6 +15,10 @@ import { DOMAIN, type TestGateway } from './support/test-gateway.js';
 const CAROL = 'carol._at.example.com.email.gateway.eth';
 const SLOW = { firstSeconds: 0.3, factor: 1, maxSeconds: 0.3 };
 
+/** Where a notice can be taken back, and where it cannot. */
+const [following, fake] = [new FakeNetwork('following'), new FakeNetwork()];
+following.followsDelays = true;
+
 let operated: OperatedGateway;
 let gateway: TestGateway;
 let alice: Correspondent;
@@ -22,9 +27,10 @@ let token: string;
 beforeAll(async () => {
   operated = await OperatedGateway.create({
     dns: exampleDns,
+    adapters: [following, fake].map((adapter) => ({ adapter, codec: adapter.codec })),
     settings: {
       delivery: {
-        retry: { email: SLOW, dm3: SLOW },
+        retry: { email: SLOW, dm3: SLOW, following: SLOW },
         pollSeconds: 0.2,
         delayNoticeSeconds: 1,
         backPressure: { maxWaiting: 100 },
@@ -41,7 +47,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   operated.mailServer.mood = 'takes';
   elsewhere.mood = 'takes';
-  await eventually('an empty queue', async () => (await gateway.db.query('SELECT FROM outbox_item')).length === 0);
+  await nothingWaits();
   operated.mailServer.mails.length = 0;
 });
 afterAll(async () => {
@@ -61,6 +67,8 @@ const state = (id: string, wanted: string) =>
     const trace = await traceOf(id);
     return trace.state === wanted && trace;
   });
+const nothingWaits = () =>
+  eventually('an empty queue', async () => (await gateway.db.query('SELECT FROM outbox_item')).length === 0);
 /** Without the notice of a delay, which comes whenever the machine is slow. */
 const eventsOf = async (id: string) =>
   (await traceOf(id)).history.map(({ event }) => event).filter((event) => event !== 'delay-told');
@@ -148,6 +156,68 @@ describe('Who writes is told once that it takes time', () => {
     await state('<late@example.org>', 'delivered');
     expect(mailsWith('Delayed mail')).toHaveLength(1);
     expect(mailsWith('Undelivered mail')).toHaveLength(0);
+  });
+
+  describe('on a network where that can be taken back', () => {
+    const toldOfDelay = (name: string, network = following) =>
+      eventually(`a delay for ${name}`, async () =>
+        network.arrivedFor(name).find(({ text }) => text.startsWith('DELAYED')),
+      );
+    const parcelsOf = (name: string, count: number) =>
+      eventually(`${count} parcels for ${name}`, async () => {
+        const parcels = following.arrivedFor(name);
+        return parcels.length >= count && parcels;
+      });
+
+    it('once more when it has arrived, and elsewhere never', async () => {
+      elsewhere.mood = 'fails';
+      for (const network of [following, fake])
+        await network.write({ from: 'nora', to: 'dave.eth', text: 'Hello Dave' });
+      const told = await toldOfDelay('nora');
+      await toldOfDelay('nora', fake);
+      elsewhere.mood = 'takes';
+      const [, end] = await parcelsOf('nora', 2);
+      expect(end).toMatchObject({ kind: 'notice', text: 'ARRIVED: It has arrived.', replaces: told.id });
+      await nothingWaits();
+      expect(following.arrivedFor('nora')).toHaveLength(2);
+      expect(fake.arrivedFor('nora')).toHaveLength(1);
+    });
+
+    it('in its place that it failed, and nothing more when an operator gets it through', async () => {
+      elsewhere.mood = 'fails';
+      const { id } = await following.write({ from: 'nils', to: 'dave.eth', text: 'Hello again' });
+      const told = await toldOfDelay('nils');
+      elsewhere.mood = 'refuses';
+      const [, failed] = await parcelsOf('nils', 2);
+      expect(failed).toMatchObject({ text: expect.stringContaining('FORWARDING_REFUSED'), replaces: told.id });
+      elsewhere.mood = 'takes';
+      await nothingWaits();
+      expect((await command('queue', 'retry', id)).code).toBe(0);
+      await state(id, 'delivered');
+      const [, , end] = await parcelsOf('nils', 3);
+      expect(end).toMatchObject({ text: 'ARRIVED: It has arrived.', replaces: told.id });
+    });
+
+    it('also if the network may have heard of it without our knowing: it is said for certain, and taken back', async () => {
+      elsewhere.mood = 'fails';
+      following.setMood('nick', 'busy');
+      await following.write({ from: 'nick', to: 'dave.eth', text: 'Hello at last' });
+      await eventually('an attempt', async () => following.attempts.some(({ to }) => to === following.address('nick')));
+      elsewhere.mood = 'takes';
+      await eventually(
+        'Dave to have it',
+        async () =>
+          (
+            await gateway.db.query(
+              "SELECT FROM message WHERE network = 'following' AND state = 'delivered' AND direction = 'to-dm3'",
+            )
+          ).length === 3,
+      );
+      following.setMood('nick', 'take'); // whether the first attempt came through, nobody here knows
+      const [told, end] = await parcelsOf('nick', 2);
+      expect(told!.text).toMatch(/^DELAYED/);
+      expect(end).toMatchObject({ text: 'ARRIVED: It has arrived.', replaces: told!.id });
+    });
   });
 
   it('never an automatic mail', async () => {

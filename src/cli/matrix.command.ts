@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { formatRegistration, newRegistration } from '../adapters/matrix/registration.js';
 import type { Environment } from '../config/env.js';
 import { ConfigError } from '../config/errors.js';
+import { inboxCommand, retryCommand } from './matrix-inbox.js';
 import { configFile, loadConfig } from './start.command.js';
 
 interface Options {
@@ -20,7 +21,11 @@ export function matrixCommand(env: Environment): Command {
     .option('--url <url>', 'where the homeserver reaches this gateway (default: http.host and http.port)')
     .option('--force', 'replace a file that is there: both tokens change', false)
     .action((options: Options) => writeRegistration(options, env));
-  return new Command('matrix').description('Connect a Matrix homeserver.').addCommand(registration);
+  return new Command('matrix')
+    .description('Connect a Matrix homeserver, and look after what it brought.')
+    .addCommand(registration)
+    .addCommand(inboxCommand(env))
+    .addCommand(retryCommand(env));
 }
 
 function writeRegistration({ config, url, force }: Options, env: Environment): void {

@@ -324,6 +324,18 @@ export function describeAdapter(name: string, harness: AdapterHarness): void {
         expect(world.arrived()).toHaveLength(1);
       });
 
+      it('of a delay can be followed by its end where the network says so, and never elsewhere', async () => {
+        const { conversation } = await receiveFromAlice();
+        if (!sendsNotices(adapter)) throw new Error('This suite knows no network without notices yet.');
+        const delayed = { ...notice(conversation), status: 'delayed' as const, until: Date.parse('2027-01-01') };
+        await adapter.send((await adapter.renderNotice(delayed))!);
+        const end = { ...notice(conversation), id: 'e5'.repeat(32), status: 'arrived' as const, replaces: delayed.id };
+        const ending = await adapter.renderNotice(end);
+        expect(ending !== null).toBe(adapter.followsDelays ?? false);
+        if (ending) await adapter.send(ending);
+        expect(world.arrived()).toHaveLength(ending ? 2 : 1);
+      });
+
       it('are not made for machines', async () => {
         const { conversation } = await receiveFromAlice({ ...HELLO, automatic: true });
         if (!sendsNotices(adapter)) throw new Error('This suite knows no network without notices yet.');

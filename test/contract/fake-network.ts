@@ -29,6 +29,8 @@ export interface FakeParcel {
   readonly thread: string;
   readonly target: RemoteId | null;
   readonly attachments: readonly string[];
+  /** Of a notice: the id of the one that it takes the place of. */
+  readonly replaces?: RemoteId;
 }
 
 /** What somebody on the network writes; everything but the first three has a plain default. */
@@ -67,6 +69,8 @@ const CAPABILITIES: Capabilities = {
 export class FakeNetwork implements Adapter, NoticeSender {
   readonly network: NetworkId;
   readonly codec: AliasCodec;
+  /** Tests may set it. */
+  followsDelays = false;
   /** What arrived, in order; a repeat arrives again. */
   readonly arrived: FakeParcel[] = [];
   /** Every attempt to hand something over, the failed ones included. */
@@ -165,8 +169,9 @@ export class FakeNetwork implements Adapter, NoticeSender {
     return parcelled({ id: remoteIdOf(id), to, kind, text, from: from.name, thread, target, attachments }, context);
   }
 
-  async renderNotice({ id, to, about, reason, conversation }: OutgoingNotice): Promise<Rendering | null> {
-    if (conversation['automatic'] === true) return null;
+  async renderNotice(outgoing: OutgoingNotice): Promise<Rendering | null> {
+    const { id, status, to, about, reason, conversation, replaces } = outgoing;
+    if (conversation['automatic'] === true || (status === 'arrived' && !this.followsDelays)) return null;
     const text = `${reason.code}: ${reason.text}`;
     const notice = {
       kind: 'notice',
@@ -174,6 +179,7 @@ export class FakeNetwork implements Adapter, NoticeSender {
       from: null,
       thread: String(conversation['thread']),
       attachments: [],
+      ...(replaces && { replaces: remoteIdOf(replaces) }),
     } as const;
     return parcelled({ ...notice, id: remoteIdOf(id), to, target: about }, conversation);
   }

@@ -52,7 +52,7 @@ class Homeserver {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request);
     const path = new URL(request.url!, this.url).pathname;
-    if (path.includes('/send/')) return this.#send(path, body, response);
+    if (path.includes('/send/') || path.includes('/redact/')) return this.#send(path, body, response);
     if (path.endsWith('/createRoom')) return sendJson(response, { room_id: ROOM });
     if (path.endsWith('/joined_members')) return sendJson(response, { joined: { [ALICE]: {}, [BOB]: {} } });
     if (path.includes('/state/')) return sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
@@ -105,6 +105,7 @@ describeAdapter('matrix', {
       clock,
       log: silentLog,
       leaseSeconds: 10,
+      deadLetterDays: 30,
     });
 
     const bring = async (event: object, id: string): Promise<void> => {

@@ -103,7 +103,7 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
         for (const person of [bob, carol]) {
           const heard = (await person.incoming()).filter(({ message }) => message.metadata.from === name);
           const texts = heard.map(({ message }) => /brought you|text \d|not bridged/.exec(message.message!)![0]);
-          expect(texts).toEqual(['brought you', ...['text 0', 'text 1', 'text 2', 'text 3'], 'not bridged']);
+          expect(texts).toEqual(['brought you', 'text 0', 'text 1', 'text 2', 'text 3', 'not bridged']);
         }
         return { nth, letters: 12 };
       });

@@ -19,6 +19,7 @@ export async function toNotice(
   notice: OutgoingNotice,
   options: RenderOptions & { now: number },
 ): Promise<Rendering | null> {
+  if (!isToldByMail(notice)) return null;
   const context = readContext(notice.conversation);
   if (context === null || context.auto || context.dmarcFailed || !context.bounceable) return null;
   if (context.envelopeFrom === '') return null;
@@ -32,11 +33,14 @@ export async function toNotice(
   };
 }
 
-function build(
-  notice: OutgoingNotice,
-  context: EmailContext,
-  { to, now }: { to: string; now: number },
-): Promise<Buffer> {
+/** A mail cannot be taken back, so nobody is told that one has arrived after all. */
+type MailedNotice = OutgoingNotice & { readonly status: keyof typeof HEADINGS };
+
+function isToldByMail(notice: OutgoingNotice): notice is MailedNotice {
+  return notice.status in HEADINGS;
+}
+
+function build(notice: MailedNotice, context: EmailContext, { to, now }: { to: string; now: number }): Promise<Buffer> {
   const type = 'multipart/report; report-type=delivery-status';
   const root = new MimeNode(type, { baseBoundary: notice.id.slice(0, 32), newline: 'win' });
   root.setHeader([
@@ -59,7 +63,7 @@ function build(
 const HEADINGS = { failed: 'Undelivered mail', delayed: 'Delayed mail' } as const;
 const VERBS = { failed: 'did not reach', delayed: 'has not reached' } as const;
 
-function explain({ receiver, reason, status }: OutgoingNotice, context: EmailContext): string {
+function explain({ receiver, reason, status }: MailedNotice, context: EmailContext): string {
   const subject = context.subject === '' ? '' : ` ("${context.subject}")`;
   const yet = status === 'delayed' ? ' yet' : '';
   const lines = [

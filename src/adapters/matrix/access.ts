@@ -27,7 +27,7 @@ export class AccessList {
    * @throws DeliveryFailedError NOT_SERVED: permanent
    */
   lets(rendered: RenderedMatrix): boolean {
-    if (rendered.kind === 'notice') return true;
+    if (rendered.kind === 'notice' || rendered.kind === 'retraction') return true;
     const { speaker } = rendered;
     if ('portal' in speaker || this.allows(speaker.user)) return true;
     if (SILENT.has(rendered.kind)) return false;

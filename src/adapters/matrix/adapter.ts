@@ -34,6 +34,7 @@ import { PortalParts } from './portals/portal-parts.js';
 import { LinkCommands } from './link-commands.js';
 import { MatrixLimits } from './limits.js';
 import { MatrixLinking } from './linking.js';
+import { MediaBudget } from './media-budget.js';
 import { MediaLimit } from './media.js';
 import { Membership } from './membership.js';
 import { Introduction } from './introduction.js';
@@ -59,6 +60,8 @@ export interface MatrixAdapterOptions {
   readonly log: EventLog;
   /** How long an event stays with a process that fell silent. */
   readonly leaseSeconds: number;
+  /** How long what failed for good is kept. */
+  readonly deadLetterDays: number;
 }
 
 /** What it takes to speak to the homeserver: in any process that works off the queue. */
@@ -86,6 +89,7 @@ interface Running {
 /** An application service: the homeserver brings us events, and our ghosts speak through its client-server API. */
 export class MatrixAdapter implements Adapter, NoticeSender {
   readonly network = MATRIX;
+  readonly followsDelays = true;
   #running: Running | null = null;
   #line: Line | null = null;
 
@@ -232,13 +236,14 @@ export class MatrixAdapter implements Adapter, NoticeSender {
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
     const { api, rooms, events, ghosts, portals, access, limits } = this.#line;
-    const { config, registration, db, sealer, clock, log, leaseSeconds } = this.options;
+    const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, serverName, botId: this.#botId, isOurs });
     const now = () => clock.now();
     const linking = new MatrixLinking({ desk: port.links });
-    const inPortals = portals.intake({ port, isOurs, now, linking, bring: (some) => this.#bring(some) });
+    const budget = new MediaBudget(config.mediaMemoryBytes);
+    const inPortals = portals.intake({ port, isOurs, now, linking, budget, bring: (some) => this.#bring(some) });
     const intake = new MatrixIntake({
       db,
       api,
@@ -246,6 +251,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       config,
       rooms,
       events,
+      budget,
       membership,
       portals: inPortals,
       links: new LinkCommands({ api, linking }),
@@ -262,7 +268,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       ghosts,
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
-      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
     };
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { HomeserverError } from './errors.js';
-import { path, type Call, type Homeserver } from './homeserver.js';
+import { path, type Call, type Homeserver, type Upload } from './homeserver.js';
 
 /** Every ghost's device: with one, the homeserver remembers transaction ids over its own restarts. */
 export const DEVICE = 'DM3GATEWAY';
@@ -158,14 +158,13 @@ export class MatrixApi {
   }
 
   /** @returns its `mxc://` address */
-  async upload(as: string, file: { name: string; mediaType: string; content: Uint8Array }): Promise<string> {
-    const { name: filename, mediaType, content } = file;
+  async upload(as: string, { name: filename, ...bytes }: Upload & { readonly name: string }): Promise<string> {
     const answer = await this.homeserver.call({
       method: 'POST',
       path: '/_matrix/media/v3/upload',
       as,
       query: { filename },
-      bytes: { content, mediaType },
+      bytes,
     });
     return uploaded.parse(answer).content_uri;
   }

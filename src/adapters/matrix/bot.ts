@@ -43,7 +43,7 @@ export class MatrixBot {
   async say(room: string, purpose: string, text: string, about?: string): Promise<void> {
     const as = await this.ensure();
     const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
-    const content = { ...noticeContent(text), 'm.mentions': {}, ...relation };
+    const content = { ...noticeContent(text), ...relation };
     try {
       await this.parts.api.send({ as, room, txn: transactionFor('bot', purpose) }, 'm.room.message', content);
     } catch (error) {

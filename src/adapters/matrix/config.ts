@@ -36,6 +36,12 @@ export const matrixConfigSchema = z.strictObject({
     .min(1_000)
     .default(20_000_000)
     .describe('Largest file taken from Matrix, bytes; the receiver may take less.'),
+  mediaMemoryBytes: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(40_000_000)
+    .describe('Files from Matrix that are under way at the same time, bytes together; further ones wait.'),
   readReceipts: z.boolean().default(true).describe('Pass read receipts on, in both directions.'),
   bridgeNotices: z
     .boolean()

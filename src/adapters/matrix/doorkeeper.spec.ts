@@ -63,6 +63,7 @@ async function start(config: Partial<MatrixConfigInput> = {}): Promise<MatrixAda
     sealer,
     clock: { now: () => now },
     log: silentLog,
+    deadLetterDays: 30,
     leaseSeconds: 10,
   });
   adapters.push(adapter);

@@ -17,6 +17,7 @@ export type MatrixEvent = Readonly<z.output<typeof schema>>;
 
 /** A read receipt, which is no event of its own: it gets an id so that it is handled once. */
 export const RECEIPT = 'm.receipt';
+const RECEIPT_ID = 'receipt ';
 
 /** Null for what is no event: it cannot be told from a repeat, nor belong anywhere. */
 export function parseEvent(value: unknown): MatrixEvent | null {
@@ -36,12 +37,17 @@ export function receiptsIn(value: unknown): MatrixEvent[] {
   return Object.entries(data.content).flatMap(([about, { 'm.read': readers = {} }]) =>
     Object.keys(readers).map((sender) => ({
       type: RECEIPT,
-      event_id: `receipt ${about} ${sender}`,
+      event_id: `${RECEIPT_ID}${about} ${sender}`,
       room_id: data.room_id,
       sender,
       content: { about },
     })),
   );
+}
+
+/** Nobody wrote it, so nobody is told what became of it. */
+export function isReceiptId(eventId: string): boolean {
+  return eventId.startsWith(RECEIPT_ID);
 }
 
 /** A member of an event's content, if it is text. */

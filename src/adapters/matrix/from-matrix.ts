@@ -1,6 +1,7 @@
 import type { NeutralType } from '../../gateway/adapter/message.js';
 import { objectIn, RECEIPT, textIn, type MatrixEvent } from './event.js';
-import { cleanPlain, htmlToMarkdown, withoutReplyFallback, type NameOf } from './html.js';
+import { cleanPlain, htmlToMarkdown, withoutReplyFallback } from './html.js';
+import type { NameOf } from './mentions.js';
 import { cleanFileName, cleanLine, cleanText } from './text.js';
 
 /** A file that an event speaks of; it stays on the homeserver until somebody wants it. */

@@ -85,7 +85,8 @@ export class MatrixGhosts {
     const picture = (await port.pictureOf?.(name, known)) ?? null;
     if (picture === 'unchanged' || (picture === null && known === null)) return;
     const { source, mediaType, bytes } = picture ?? { source: null, mediaType: '', bytes: null };
-    const url = bytes ? await api.upload(userId, { name: 'avatar', mediaType, content: bytes }) : '';
+    const file = bytes && { name: 'avatar', mediaType, sizeBytes: bytes.length, pieces: () => [bytes] };
+    const url = file ? await api.upload(userId, file) : '';
     await api.setAvatar(userId, url);
     await store.put(db, { ...looked, avatar: source });
   }

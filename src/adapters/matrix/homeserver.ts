@@ -19,11 +19,19 @@ export interface Call {
   readonly as?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly json?: unknown;
-  readonly bytes?: { readonly content: Uint8Array; readonly mediaType: string };
+  readonly bytes?: Upload;
   /** Without our token, which may be what is wrong. */
   readonly anonymous?: boolean;
   /** Made twice it would do something twice: it is not repeated by itself. */
   readonly once?: boolean;
+}
+
+/** A body that is sent in pieces, so that it is never there as a whole a second time. */
+export interface Upload {
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  /** From the beginning at every attempt. */
+  readonly pieces: () => Iterable<Uint8Array>;
 }
 
 const errorSchema = z.object({
@@ -104,10 +112,11 @@ export class Homeserver {
     const headers = {
       ...(!anonymous && { authorization: `Bearer ${token}` }),
       ...(type && { 'content-type': type }),
+      ...(bytes && { 'content-length': String(bytes.sizeBytes) }),
     };
-    const body = bytes ? new Uint8Array(bytes.content) : json === undefined ? undefined : JSON.stringify(json);
+    const body = bytes ? ReadableStream.from(bytes.pieces()) : json === undefined ? undefined : JSON.stringify(json);
     const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(timeoutMs)]);
-    return fetch(target, { method, headers, body, signal, redirect: 'error' });
+    return fetch(target, { method, headers, body, signal, redirect: 'error', ...(bytes && { duplex: 'half' }) });
   }
 }
 

@@ -11,6 +11,8 @@ interface Parts {
   readonly inbox: InboxStore;
   readonly events: EventStore;
   readonly log: EventLog;
+  /** How long an operator may try again what failed for good. */
+  readonly deadLetterDays: number;
 }
 
 const EVERY_MS = 60 * 60_000;
@@ -36,8 +38,9 @@ export class MatrixHousekeeping {
   }
 
   async run(): Promise<void> {
-    const { db, inbox, events, log } = this.parts;
+    const { db, inbox, events, log, deadLetterDays } = this.parts;
     try {
+      await inSteps((limit) => inbox.eraseFailed(db, deadLetterDays, limit));
       await inSteps((limit) => inbox.purge(db, SETTLED_DAYS, limit));
       await inSteps((limit) => events.purge(db, EVENT_DAYS, limit));
     } catch (error) {

@@ -1,10 +1,13 @@
 import MarkdownIt from 'markdown-it';
 import sanitizeHtml from 'sanitize-html';
 import TurndownService from 'turndown';
-import { cleanText } from './text.js';
+import { BARE_LINKS, wordsOfLink, type Mentionable, type NameOf } from './mentions.js';
+import { pills, type Mentions } from './pills.js';
+import { cleanLine, cleanText } from './text.js';
 
 const MAX_LENGTH = 65_536;
 const MAX_DEPTH = 100;
+const MAX_LABEL = 500;
 
 /** What Matrix clients show (Matrix: m.room.message msgtypes), of which pictures only by `mxc:`. */
 const SANITIZER: sanitizeHtml.IOptions = {
@@ -18,21 +21,26 @@ const SANITIZER: sanitizeHtml.IOptions = {
   nonTextTags: ['style', 'script', 'textarea', 'option', 'noscript', 'title', 'mx-reply'],
 };
 
-const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true }).disable('image');
+const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true }).disable('image').use(pills);
+/** A text as Matrix shows it. */
+export interface Formatted {
+  /** For `formatted_body`; null where it would say nothing that the plain text does not. */
+  readonly html: string | null;
+  /** Ids of those whose names stand in it. */
+  readonly mentioned: readonly string[];
+}
 
-/** How people are named who are mentioned by a link: a ghost by its ENS name. */
-export type NameOf = (matrixId: string) => string;
-
-/** HTML for `formatted_body`; null where it would say nothing that the plain text does not. */
-export function markdownToHtml(text: string): string | null {
-  const html = markdown.render(text);
+/** @param people whose names become pills, but for those in code, links and addresses */
+export function formatMarkdown(text: string, people: readonly Mentionable[] = []): Formatted {
+  const found: Mentions['found'] = new Set();
+  const html = markdown.render(text, { people, found });
   const plain = `<p>${markdown.utils.escapeHtml(text.trim()).replaceAll('\n', '<br>\n')}</p>\n`;
-  return html === plain ? null : sanitizeHtml(html, SANITIZER).trim();
+  return { html: html === plain ? null : sanitizeHtml(html, SANITIZER).trim(), mentioned: [...found] };
 }
 
 /**
  * Markdown of a `formatted_body`. Whatever is no formatting that Matrix allows is left out, with the copy of the
- * message it answers; links to people and rooms on matrix.to become their names.
+ * message it answers; links to people, rooms and messages on Matrix become names and words.
  * @returns null for HTML that is too large or too deep to be looked into: the plain body says the same
  */
 export function htmlToMarkdown(html: string, nameOf: NameOf): string | null {
@@ -42,34 +50,45 @@ export function htmlToMarkdown(html: string, nameOf: NameOf): string | null {
 
 function turndown(nameOf: NameOf): TurndownService {
   const service = new TurndownService({ headingStyle: 'atx', codeBlockStyle: 'fenced', bulletListMarker: '-' });
+  const escape = service.escape.bind(service);
+  service.escape = (text) => replaceLinks(text, nameOf, { links: withoutMarkup, rest: escape });
   service.addRule('strike', { filter: ['del', 's'], replacement: (content) => `~~${content}~~` });
   service.addRule('mention', {
-    filter: (node) => node.nodeName === 'A' && mentioned(node.getAttribute('href') ?? '') !== null,
-    replacement: (_, node) =>
-      nameOf(mentioned((node as unknown as { getAttribute(name: string): string }).getAttribute('href'))!),
+    filter: (node) => node.nodeName === 'A' && wordsOfLink(hrefOf(node), nameOf) !== null,
+    replacement: (_, node) => withoutMarkup(wordsOfLink(hrefOf(node), nameOf, labelOf(node))!),
   });
   return service;
 }
 
-/** The id that a matrix.to link or a `matrix:` URI names; null for other links. */
-export function mentioned(href: string): string | null {
-  const link = /^https:\/\/matrix\.to\/#\/([^?/]+)(?:[?/].*)?$/i.exec(href);
-  const uri = /^matrix:(u|r|roomid)\/([^?/]+)(?:[?/].*)?$/i.exec(href);
-  try {
-    if (link) return /^[@#!]/.test(decodeURIComponent(link[1]!)) ? decodeURIComponent(link[1]!) : null;
-    if (uri) return { u: '@', r: '#', roomid: '!' }[uri[1]!.toLowerCase()]! + decodeURIComponent(uri[2]!);
-  } catch {
-    return null; // broken escapes
-  }
-  return null;
+type Node = TurndownService.Node;
+const hrefOf = (node: Node) =>
+  (node as unknown as { getAttribute(name: string): string | null }).getAttribute('href') ?? '';
+const labelOf = (node: Node) =>
+  cleanLine((node as unknown as { textContent: string | null }).textContent ?? '', MAX_LABEL);
+
+/** Of a name nothing is formatting; what ids usually hold is not touched. */
+function withoutMarkup(words: string): string {
+  return words.replace(/[\\`*<>[\]()]/g, '\\$&');
 }
 
-/** The same in plain bodies, where a link to a person or room stands bare. */
+/** The same in plain bodies, where a link stands bare. */
 export function cleanPlain(text: string, nameOf: NameOf): string {
-  return cleanText(text).replace(/https:\/\/matrix\.to\/#\/[^\s)>\]]+/gi, (link) => {
-    const id = mentioned(link);
-    return id === null || id.startsWith('!') ? link : nameOf(id);
-  });
+  return replaceLinks(cleanText(text), nameOf, { links: (words) => words, rest: (words) => words });
+}
+
+function replaceLinks(
+  text: string,
+  nameOf: NameOf,
+  { links, rest }: { links: (words: string) => string; rest: (text: string) => string },
+): string {
+  let [done, at] = ['', 0];
+  for (const { index, 0: link } of text.matchAll(BARE_LINKS)) {
+    const words = wordsOfLink(link, nameOf);
+    if (words === null) continue;
+    done += rest(text.slice(at, index)) + links(words);
+    at = index + link.length;
+  }
+  return done + rest(text.slice(at));
 }
 
 /** A plain body without the quoted message that clients put before an answer (Matrix: rich replies, fallbacks). */

@@ -23,24 +23,24 @@ const place = (id: string) => ({ table: 'matrix_inbox', column: 'sealed_event', 
 
 /**
  * Table `matrix_inbox`: what the homeserver brought, from the moment it has its answer. Settled rows lose the event
- * and stay for a while, so that it is handled once however often it comes.
+ * and stay for a while, so that it is handled once however often it comes; of what failed for good it is kept, too, so
+ * that an operator can have it tried again (`inbox-care.ts`).
  */
 export class InboxStore {
   constructor(private readonly sealer: Sealer) {}
 
-  /** @returns how many of them are new */
-  async add(tx: Queryable, events: readonly MatrixEvent[]): Promise<number> {
+  /** All or none, in their order: one statement is its own transaction. @returns how many of them are new */
+  async add(db: Queryable, events: readonly MatrixEvent[]): Promise<number> {
+    const ids = events.map(() => randomUUID());
+    const eventKeys = events.map(({ event_id: id }) => this.sealer.keyedHash('matrix inbox', id));
+    const roomKeys = events.map(({ room_id: id }) => this.sealer.keyedHash('matrix inbox room', id));
+    const sealed = events.map((event, index) => this.sealer.sealJson(place(ids[index]!), event));
     const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event)
-      VALUES ($1, $2, $3, $4) ON CONFLICT (event_key) DO NOTHING RETURNING id`;
-    let added = 0;
-    for (const event of events) {
-      const id = randomUUID();
-      const eventKey = this.sealer.keyedHash('matrix inbox', event.event_id);
-      const roomKey = this.sealer.keyedHash('matrix inbox room', event.room_id);
-      const values = [id, eventKey, roomKey, this.sealer.sealJson(place(id), event)];
-      added += (await tx.query(sql, values, 'matrix-inbox-add')).length;
-    }
-    return added;
+      SELECT id, event_key, room_key, sealed_event
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[])
+        WITH ORDINALITY AS event (id, event_key, room_key, sealed_event, place)
+      ORDER BY place ON CONFLICT (event_key) DO NOTHING RETURNING id`;
+    return (await db.query(sql, [ids, eventKeys, roomKeys, sealed], 'matrix-inbox-add')).length;
   }
 
   /** The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. */
@@ -68,14 +68,26 @@ export class InboxStore {
 
   /** @param code of what failed for good; null where nothing did */
   async settle(db: Queryable, id: string, code: string | null): Promise<void> {
-    const sql = `UPDATE matrix_inbox SET state = $2, code = $3, sealed_event = NULL, settled_at = now() WHERE id = $1`;
-    await db.query(sql, [id, code === null ? 'done' : 'failed', code], 'matrix-inbox-settle');
+    const done = `UPDATE matrix_inbox SET state = 'done', code = NULL, sealed_event = NULL, settled_at = now()
+      WHERE id = $1`;
+    const failed = `UPDATE matrix_inbox SET state = 'failed', code = $2, attempts = attempts + 1, settled_at = now()
+      WHERE id = $1`;
+    if (code === null) await db.query(done, [id], 'matrix-inbox-settle');
+    else await db.query(failed, [id, code]);
   }
 
   async postpone(db: Queryable, id: string, code: string, seconds: number): Promise<void> {
     const sql = `UPDATE matrix_inbox SET attempts = attempts + 1, code = $2, lease_until = '-infinity',
       next_at = now() + make_interval(secs => $3) WHERE id = $1 AND state = 'waiting'`;
     await db.query(sql, [id, code, seconds]);
+  }
+
+  /** Erases what failed for good more than `days` ago. @returns how many, `limit` at most */
+  async eraseFailed(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `UPDATE matrix_inbox SET sealed_event = NULL WHERE id IN (SELECT id FROM matrix_inbox
+      WHERE state = 'failed' AND sealed_event IS NOT NULL AND settled_at < now() - make_interval(days => $1) LIMIT $2)
+      RETURNING id`;
+    return (await db.query(sql, [days, limit])).length;
   }
 
   /** Deletes what was settled more than `days` ago. @returns how many, `limit` at most */

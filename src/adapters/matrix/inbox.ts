@@ -52,7 +52,7 @@ export class MatrixInbox {
   /** Takes responsibility: returns after the commit. @returns how many of them are new @throws StorageUnavailableError */
   async accept(events: readonly MatrixEvent[]): Promise<number> {
     const { db, store } = this.parts;
-    const added = events.length === 0 ? 0 : await db.transaction((tx) => store.add(tx, events));
+    const added = events.length === 0 ? 0 : await store.add(db, events);
     killPoint('matrix.accepted');
     if (added > 0) this.wake();
     return added;

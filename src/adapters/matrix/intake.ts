@@ -1,7 +1,6 @@
 import { GatewayError } from '../../common/errors.js';
 import type { EnsName, RemoteId } from '../../common/ids.js';
 import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
-import type { NeutralAttachment } from '../../gateway/adapter/message.js';
 import type { Database } from '../../storage/database.js';
 import { parseUserId, toForeign } from './address.js';
 import type { MatrixApi } from './api.js';
@@ -11,7 +10,8 @@ import type { EventStore } from './event.store.js';
 import { fromMatrix, type MatrixMessage } from './from-matrix.js';
 import type { EventHandler } from './inbox.js';
 import type { LinkCommands } from './link-commands.js';
-import { fetchFile } from './media.js';
+import type { MediaBudget } from './media-budget.js';
+import { fetchFile, type HeldFile } from './media.js';
 import type { Membership } from './membership.js';
 import { MATRIX } from './network.js';
 import type { Room, RoomStore } from './room.store.js';
@@ -26,6 +26,7 @@ interface Parts {
   readonly config: MatrixConfig;
   readonly rooms: RoomStore;
   readonly events: EventStore;
+  readonly budget: MediaBudget;
   readonly membership: Membership;
   readonly portals: PortalIntake;
   readonly links: LinkCommands;
@@ -59,7 +60,7 @@ export class MatrixIntake implements EventHandler {
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
     if (await this.parts.links.handle(room, event)) return;
-    const said = fromMatrix(event, (id) => this.#shortName(id));
+    const said = fromMatrix(event, (id) => (id === room.ghost ? room.name : this.#shortName(id)));
     if (said && (await this.#isPassedOn(said, event))) await this.#receive(room, event, said);
   }
 
@@ -97,9 +98,11 @@ export class MatrixIntake implements EventHandler {
     const from = toForeign(event.sender);
     const target = await port.lookup(room.name, from);
     if (target.address !== room.identity) throw new NameMovedError({ name: room.name });
-    const attachments = await this.#attachments(said, room, target);
+    const inReplyTo = await Promise.all(said.about.map((id) => events.remoteIdOf(db, id)));
+    const file = await this.#file(said, room, target);
+    const attachments = file ? [file.attachment] : [];
     const remoteId = event.event_id as RemoteId;
-    await port.receive({
+    const receiving = port.receive({
       network: MATRIX,
       remoteId,
       from,
@@ -107,19 +110,20 @@ export class MatrixIntake implements EventHandler {
       to: [target],
       message: { type: said.type, text: said.text, attachments, sentAt: event.origin_server_ts ?? now() },
       dedup: event.event_id,
-      inReplyTo: await Promise.all(said.about.map((id) => events.remoteIdOf(db, id))),
+      inReplyTo,
       conversation: { room: event.room_id, ghost: room.ghost, thread: said.thread, auto: said.automatic },
     });
+    await receiving.finally(() => file?.release());
     if (event.type !== RECEIPT) await events.addReceived(db, event.event_id, event.sender);
     await this.parts.rooms.touch(db, room);
   }
 
-  async #attachments({ file }: MatrixMessage, { ghost }: Room, target: Target): Promise<NeutralAttachment[]> {
-    if (!file) return [];
-    const { api, config } = this.parts;
+  async #file({ file }: MatrixMessage, { ghost }: Room, target: Target): Promise<HeldFile | null> {
+    if (!file) return null;
+    const { api, config, budget } = this.parts;
     // What does not fit into the envelope may still go as a link.
     const limitBytes = Math.min(config.maxMediaBytes, Math.max(target.sizeLimit ?? Infinity, target.linkedBytes ?? 0));
-    return [await fetchFile(api, file, { as: ghost, limitBytes })];
+    return fetchFile(file, { api, budget, as: ghost, limitBytes });
   }
 
   /** How somebody is called who is mentioned. */

@@ -25,8 +25,8 @@ export class MatrixModule {
         sealer: Sealer,
         clock: Clock,
         log: EventLog,
-        { delivery: { leaseSeconds } }: Settings,
-      ) => new MatrixAdapter({ config, registration, db, sealer, clock, log, leaseSeconds }),
+        { delivery: { leaseSeconds, deadLetterDays } }: Settings,
+      ) => new MatrixAdapter({ config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays }),
     };
     return {
       module: MatrixModule,

@@ -3,6 +3,7 @@ import type { NeutralAttachment } from '../../gateway/adapter/message.js';
 import type { MatrixApi } from './api.js';
 import { HomeserverError } from './errors.js';
 import type { MatrixFile } from './from-matrix.js';
+import type { MediaBudget, Release } from './media-budget.js';
 import { readableSize } from './text.js';
 
 export class FileTooLargeError extends GatewayError {
@@ -30,39 +31,92 @@ export class MediaLimit {
   }
 }
 
-/**
- * A file from the homeserver. It is read piece by piece and given up as soon as it turns out to be too large, whatever
- * its sender said.
- * @throws FileTooLargeError; HomeserverError
- */
-export async function fetchFile(
-  api: MatrixApi,
-  file: MatrixFile,
-  { as, limitBytes }: { as: string; limitBytes: number },
-): Promise<NeutralAttachment> {
-  const { name, mediaType, size } = file;
-  if (size !== null && size > limitBytes) throw new FileTooLargeError({ name, sizeBytes: size, limitBytes });
-  const response = await api.download(as, file);
-  const declared = Number(response.headers.get('content-length') ?? 0);
-  if (declared > limitBytes) {
-    await response.body?.cancel();
-    throw new FileTooLargeError({ name, sizeBytes: declared, limitBytes });
-  }
-  return { name, mediaType, content: { bytes: await readAtMost(response, name, limitBytes) } };
+/** A file in memory, and how to give the memory back once the core has it. */
+export interface HeldFile {
+  readonly attachment: NeutralAttachment;
+  readonly release: Release;
 }
 
+interface FetchOptions {
+  readonly api: MatrixApi;
+  readonly budget: MediaBudget;
+  /** The ghost that asks for it. */
+  readonly as: string;
+  readonly limitBytes: number;
+}
+
+/**
+ * A file from the homeserver, once there is memory for it. It is read piece by piece and given up as soon as it turns
+ * out to be too large, whatever its sender said.
+ * @throws FileTooLargeError; HomeserverError
+ */
+export async function fetchFile(file: MatrixFile, options: FetchOptions): Promise<HeldFile> {
+  const { name, size } = file;
+  const { limitBytes } = options;
+  if (size !== null && size > limitBytes) throw new FileTooLargeError({ name, sizeBytes: size, limitBytes });
+  const fetched = await fetchWithin(file, options, size ?? limitBytes);
+  if (!('sizeBytes' in fetched)) return fetched;
+  // Its sender said less than the homeserver: again, with as much memory as it needs.
+  const again = await fetchWithin(file, options, fetched.sizeBytes);
+  if ('sizeBytes' in again) throw new HomeserverError({ status: 0, errcode: null, words: 'a file changes its size.' });
+  return again;
+}
+
+/** @returns its size if there is not as much memory as that */
+async function fetchWithin(
+  file: MatrixFile,
+  { api, budget, as, limitBytes }: FetchOptions,
+  bytes: number,
+): Promise<HeldFile | { readonly sizeBytes: number }> {
+  const { name, mediaType } = file;
+  const release = await budget.reserve(bytes);
+  try {
+    const response = await api.download(as, file);
+    const sizeBytes = declaredSize(response) ?? limitBytes;
+    if (sizeBytes > limitBytes || sizeBytes > bytes) {
+      await response.body?.cancel();
+      if (sizeBytes > limitBytes) throw new FileTooLargeError({ name, sizeBytes, limitBytes });
+      release();
+      return { sizeBytes };
+    }
+    const content = { bytes: await readAtMost(response, name, sizeBytes) };
+    return { attachment: { name, mediaType, content }, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Null where the homeserver, or what is before it, does not say. */
+function declaredSize({ headers }: Response): number | null {
+  const length = headers.get('content-length');
+  return length === null || headers.has('content-encoding') ? null : Number(length);
+}
+
+/** Into one piece of memory: pieces put together would be a second copy. */
 async function readAtMost(response: Response, name: string, limitBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  const bytes = new Uint8Array(limitBytes);
   let sizeBytes = 0;
   try {
     for await (const chunk of response.body ?? []) {
+      if (sizeBytes + chunk.length > limitBytes)
+        throw new FileTooLargeError({ name, sizeBytes: sizeBytes + chunk.length, limitBytes });
+      bytes.set(chunk, sizeBytes);
       sizeBytes += chunk.length;
-      if (sizeBytes > limitBytes) throw new FileTooLargeError({ name, sizeBytes, limitBytes });
-      chunks.push(chunk);
     }
   } catch (cause) {
     if (cause instanceof FileTooLargeError) throw cause;
     throw new HomeserverError({ status: 0, errcode: null, words: 'a file broke off.', cause });
   }
-  return new Uint8Array(Buffer.concat(chunks));
+  return bytes.subarray(0, sizeBytes);
 }
+
+/** Base64 as bytes, a piece at a time. */
+export function* decodedPieces(base64: string): Generator<Uint8Array> {
+  for (let at = 0; at < base64.length; at += PIECE_LENGTH) {
+    yield Buffer.from(base64.slice(at, at + PIECE_LENGTH), 'base64');
+  }
+}
+
+/** Of base64: a multiple of four. */
+const PIECE_LENGTH = 65_536;

@@ -66,7 +66,7 @@ export class Membership {
   async say(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, body: string, about?: string): Promise<void> {
     const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
     const place = { as: room.ghost, room: room.roomId!, txn: transactionFor('notice', purpose) };
-    await this.parts.api.send(place, 'm.room.message', { msgtype: 'm.notice', body, ...relation });
+    await this.parts.api.send(place, 'm.room.message', { msgtype: 'm.notice', body, 'm.mentions': {}, ...relation });
   }
 
   async #invited(event: MatrixEvent, ghost: string): Promise<void> {

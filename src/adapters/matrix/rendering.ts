@@ -2,7 +2,13 @@ import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common
 
 /** A part of a message: one event. */
 export type Part =
-  | { readonly kind: 'text'; readonly body: string; readonly html: string | null }
+  | {
+      readonly kind: 'text';
+      readonly body: string;
+      readonly html: string | null;
+      /** User ids; older rows do not name them. */
+      readonly mentions?: readonly string[];
+    }
   | { readonly kind: 'file'; readonly name: string; readonly mediaType: string; readonly base64: string };
 
 /** Who speaks in a direct chat, and to whom. */
@@ -55,10 +61,21 @@ export interface RenderedNotice extends Base {
   readonly ghost: string;
   readonly room: string;
   readonly text: string;
+  /** `PartId.message` of the notice that it takes the place of. */
+  readonly replaces: string | null;
+}
+
+/** Takes a notice back. */
+export interface RenderedRetraction extends Base {
+  readonly kind: 'retraction';
+  readonly ghost: string;
+  readonly room: string;
+  /** `PartId.message` of that notice. */
+  readonly replaces: string;
 }
 
 /** What `Rendering.body` holds as JSON. Ids of events it is about are looked up when it leaves. */
-export type RenderedMatrix = RenderedText | RenderedReaction | RenderedMark | RenderedNotice;
+export type RenderedMatrix = RenderedText | RenderedReaction | RenderedMark | RenderedNotice | RenderedRetraction;
 
 export function encodeRendering(rendered: RenderedMatrix): Uint8Array {
   return Buffer.from(JSON.stringify(rendered));

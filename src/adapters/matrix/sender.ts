@@ -5,8 +5,8 @@ import { isRefusal, type MatrixApi } from './api.js';
 import { toDeliveryError } from './errors.js';
 import type { EventStore } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
-import type { MediaLimit } from './media.js';
 import type { MatrixEvent } from './event.js';
+import { decodedPieces, type MediaLimit } from './media.js';
 import { partId } from './part-id.js';
 import { isCommandText, memberCommand } from './portals/command-text.js';
 import type { MatrixPortals } from './portals/portals.js';
@@ -17,6 +17,7 @@ import type {
   RenderedMatrix,
   RenderedNotice,
   RenderedReaction,
+  RenderedRetraction,
   RenderedText,
   Speaker,
 } from './rendering.js';
@@ -61,6 +62,7 @@ export class MatrixSender {
 
   async #perform(rendered: RenderedMatrix): Promise<void> {
     if (rendered.kind === 'notice') return this.#notice(rendered);
+    if (rendered.kind === 'retraction') return this.#retract(rendered);
     if (rendered.kind === 'message' || rendered.kind === 'edit') await this.#checkSizes(rendered.parts);
     const { speaker } = rendered;
     if ('portal' in speaker && isCommand(rendered)) return this.#command(speaker, rendered);
@@ -96,10 +98,21 @@ export class MatrixSender {
     await this.parts.bring([memberCommand({ roomId, message, name, identity, body })]);
   }
 
-  async #notice({ ghost: as, room, text, target, message }: RenderedNotice): Promise<void> {
+  async #notice({ ghost: as, room, text, target, message, replaces }: RenderedNotice): Promise<void> {
     const [about] = target === null ? [] : await this.parts.events.eventsOf(this.parts.db, target);
-    const content = { msgtype: 'm.notice', body: text, ...answering(about) };
-    await this.#say({ as, room }, { message, index: 0 }, content);
+    const [earlier] = replaces ? await this.#eventsOfNotice(replaces) : [];
+    const content = { msgtype: 'm.notice', body: text, ...answering(about), ...pinging() };
+    await this.#say({ as, room }, { message, index: 0 }, earlier ? edited(content, earlier) : content);
+  }
+
+  async #retract({ ghost: as, room, message, replaces }: RenderedRetraction): Promise<void> {
+    for (const [index, event] of (await this.#eventsOfNotice(replaces)).entries()) {
+      await this.parts.api.redact({ as, room, txn: partId({ message, index }) }, event);
+    }
+  }
+
+  #eventsOfNotice(message: string): Promise<string[]> {
+    return this.parts.events.eventsOf(this.parts.db, partId({ message, index: 0 }));
   }
 
   async #message(place: Place, rendered: RenderedText, target: string | undefined): Promise<void> {
@@ -122,7 +135,7 @@ export class MatrixSender {
 
   async #react(place: Place, { message, key }: RenderedReaction, target: string | undefined): Promise<void> {
     const part = { message, index: 0 };
-    if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}` });
+    if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}`, ...pinging() });
     const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key } };
     try {
       await this.#say(place, part, content, 'm.reaction');
@@ -153,12 +166,13 @@ export class MatrixSender {
   }
 
   async #content(as: string, part: Part): Promise<Content> {
-    if (part.kind === 'text') return { msgtype: 'm.text', body: part.body, ...formatted(part.html) };
+    if (part.kind === 'text')
+      return { msgtype: 'm.text', body: part.body, ...formatted(part.html), ...pinging(part.mentions) };
     const { name, mediaType, base64 } = part;
-    const content = Buffer.from(base64, 'base64');
-    const url = await this.parts.api.upload(as, { name, mediaType, content });
-    const info = { mimetype: mediaType, size: content.length };
-    return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info };
+    const sizeBytes = Buffer.byteLength(base64, 'base64');
+    const url = await this.parts.api.upload(as, { name, mediaType, sizeBytes, pieces: () => decodedPieces(base64) });
+    const info = { mimetype: mediaType, size: sizeBytes };
+    return { msgtype: msgtypeOf(mediaType), body: name, filename: name, url, info, ...pinging() };
   }
 
   /** Before anything leaves: half a message is worse than none. */
@@ -193,11 +207,18 @@ function threaded(thread: string, target: string | undefined): Content {
   return { 'm.relates_to': { rel_type: 'm.thread', event_id: thread, ...fallback } };
 }
 
+/** Without it, clients look for names in the text and wake people up by accident (Matrix 1.7). */
+function pinging(userIds: readonly string[] = []): Content {
+  return { 'm.mentions': userIds.length === 0 ? {} : { user_ids: userIds } };
+}
+
+/** Nobody is woken up again by what was said before. */
 function edited(content: Content, target: string | undefined): Content {
   const body = String(content['body']);
   if (!target) return { ...content, body: `Edited:\n\n${body}` };
   const relation = { rel_type: 'm.replace', event_id: target };
-  return { ...content, body: `* ${body}`, 'm.new_content': content, 'm.relates_to': relation };
+  const { 'm.relates_to': _, ...fresh } = content;
+  return { ...content, ...pinging(), body: `* ${body}`, 'm.new_content': fresh, 'm.relates_to': relation };
 }
 
 function msgtypeOf(mediaType: string): string {

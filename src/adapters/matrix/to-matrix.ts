@@ -3,14 +3,18 @@ import { DeliveryFailedError, UnsupportedMessageError } from '../../gateway/adap
 import type { NeutralAttachment, NeutralMessage } from '../../gateway/adapter/message.js';
 import { formatAddress, isRoom, parseUserId, userOf } from './address.js';
 import { readContext, type MatrixContext } from './context.js';
+import { isReceiptId } from './event.js';
 import { ghostId } from './ghost-id.js';
-import { markdownToHtml } from './html.js';
+import { formatMarkdown } from './html.js';
+import type { Mentionable } from './mentions.js';
 import { messageOf, partId, readPartId } from './part-id.js';
 import { encodeRendering, type Part, type RenderedMatrix, type Speaker } from './rendering.js';
 import { cleanFileName, cleanText } from './text.js';
 
 /** An event has 65,536 bytes at most; JSON may double a byte, and the text stands there again as HTML. */
 const MAX_PART_BYTES = 12_000;
+/** More are no words to anybody. */
+const MAX_MENTIONS = 20;
 
 /**
  * Message of a dm3 user -> what his ghost will do.
@@ -41,18 +45,25 @@ function placeOf(speaker: Speaker, context: MatrixContext | null): Pick<MatrixCo
   return { room: speaker.room, ghost: speaker.ghost };
 }
 
-/** @returns null where a notice would answer a machine, or nobody knows where to */
+/** @returns null where a notice would answer a machine or a receipt, or nobody knows where to */
 export function toNotice(notice: OutgoingNotice): Rendering | null {
   const context = readContext(notice.conversation);
   if (!context || context.auto || context.room === null || context.ghost === null) return null;
+  if (isReceiptId(notice.about)) return null;
   const message = messageOf(notice.id);
-  const { room, ghost } = context;
-  const text = noticeText(notice.receiver, notice.reason, notice.status);
+  const place = { message, ghost: context.ghost, room: context.room };
   return {
     remoteIds: [partId({ message, index: 0 })],
-    body: encodeRendering({ kind: 'notice', message, target: notice.about, ghost, room, text }),
+    body: encodeRendering(renderNotice(notice, place)),
     conversation: notice.conversation,
   };
+}
+
+function renderNotice(notice: OutgoingNotice, place: { message: string; ghost: string; room: string }): RenderedMatrix {
+  const { status, about: target, receiver, reason } = notice;
+  const replaces = notice.replaces === undefined ? null : messageOf(notice.replaces);
+  if (status === 'arrived') return { ...place, kind: 'retraction', target: null, replaces: replaces! };
+  return { ...place, kind: 'notice', target, replaces, text: noticeText(receiver, reason, status) };
 }
 
 export function noticeText(
@@ -78,6 +89,7 @@ function speakerOf({ from, to }: OutgoingMessage, context: MatrixContext | null,
 function render(outgoing: OutgoingMessage, speaker: Speaker, thread: string | null): RenderedMatrix {
   const { id, message: neutral, target } = outgoing;
   const base = { message: messageOf(id), target, speaker };
+  const people = peopleOf(outgoing, speaker);
   switch (neutral.type) {
     case 'reaction':
       return { ...base, kind: 'reaction', key: neutral.text };
@@ -87,10 +99,28 @@ function render(outgoing: OutgoingMessage, speaker: Speaker, thread: string | nu
     case 'read-opened':
       return { ...base, kind: 'read' };
     case 'edit':
-      return { ...base, kind: 'edit', target: onlyOwn(target), thread, parts: partsOf(neutral) };
+      return { ...base, kind: 'edit', target: onlyOwn(target), thread, parts: partsOf(neutral, people) };
     default:
-      return { ...base, kind: 'message', thread, parts: partsOf(neutral) };
+      return { ...base, kind: 'message', thread, parts: partsOf(neutral, people) };
   }
+}
+
+/**
+ * Whose names are to be known in a chat of two: those of the two. In a room of several people go by their ids there:
+ * dm3 shows them so.
+ */
+function peopleOf({ from, toNames = [], message }: OutgoingMessage, speaker: Speaker): Mentionable[] {
+  if ('portal' in speaker) return idsIn(message.text).map((id) => ({ id, names: [id.slice(1).toLowerCase()] }));
+  const { ghost, user } = speaker;
+  return [
+    { id: user, names: [user.slice(1), ...toNames].map((name) => name.toLowerCase()) },
+    { id: ghost, names: [from.name] },
+  ];
+}
+
+function idsIn(text: string): string[] {
+  const found = text.match(/@[a-z0-9._=/+-]+:[a-z0-9.-]*[a-z0-9](?::\d{1,5})?/gi) ?? [];
+  return [...new Set(found)].filter((id) => parseUserId(id)).slice(0, MAX_MENTIONS);
 }
 
 /** @throws UnsupportedMessageError for what somebody on Matrix wrote: only its author may change it */
@@ -99,16 +129,17 @@ function onlyOwn(target: OutgoingMessage['target']): OutgoingMessage['target'] {
   throw new UnsupportedMessageError({ reason: 'Only the author of a message can change or delete it.' });
 }
 
-function partsOf({ text, attachments }: NeutralMessage): Part[] {
+function partsOf({ text, attachments }: NeutralMessage, people: readonly Mentionable[]): Part[] {
   const links = attachments.flatMap(({ name, content }) => ('uri' in content ? [`[${name}](${content.uri})`] : []));
   const whole = [cleanText(text), ...links].filter(Boolean).join('\n\n');
   const files = attachments.flatMap(filePart);
   const texts = whole === '' && files.length > 0 ? [] : pieces(whole);
-  return [...texts.map(textPart), ...files];
+  return [...texts.map((body) => textPart(body, people)), ...files];
 }
 
-function textPart(body: string): Part {
-  return { kind: 'text', body, html: markdownToHtml(body) };
+function textPart(body: string, people: readonly Mentionable[]): Part {
+  const { html, mentioned } = formatMarkdown(body, people);
+  return { kind: 'text', body, html, mentions: mentioned };
 }
 
 function filePart({ name, mediaType, content }: NeutralAttachment): Part[] {

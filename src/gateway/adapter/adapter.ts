@@ -28,6 +28,8 @@ export interface OutgoingMessage {
   readonly id: string;
   readonly from: { readonly name: EnsName; readonly address: EthAddress };
   readonly to: ForeignAddress;
+  /** ENS names by which dm3 users know the receiver: where he is mentioned, it is by these. */
+  readonly toNames?: readonly EnsName[];
   readonly message: NeutralMessage;
   /** What the adapter last stored for the conversation; null when this message opens it. */
   readonly conversation: AdapterContext | null;
@@ -35,11 +37,16 @@ export interface OutgoingMessage {
   readonly target: RemoteId | null;
 }
 
-/** What became of a foreign message, reported to its author in his own network: it failed for good, or still waits. */
+/**
+ * What became of a foreign message, reported to its author in his own network: it failed for good, still waits, or has
+ * arrived after he was told that it waits (only on networks that follow delays).
+ */
 export interface OutgoingNotice {
   /** Deterministic 64 hex digits: the same is reported once. */
   readonly id: string;
-  readonly status: 'failed' | 'delayed';
+  readonly status: 'failed' | 'delayed' | 'arrived';
+  /** Id of the notice which this one takes the place of: of a delay, on networks that follow delays. */
+  readonly replaces?: string;
   /** How long it is tried, milliseconds since the epoch; only where it is delayed. */
   readonly until?: number;
   readonly to: ForeignAddress;
@@ -256,12 +263,21 @@ export interface Adapter {
 
 /** Networks that can tell an author that his message did not arrive. */
 export interface NoticeSender {
+  /**
+   * True if what was said of a delay can be taken back: the network is then also told that the message has arrived, and
+   * which earlier notice is out of date. Ids of notices that never left may be among them.
+   */
+  readonly followsDelays?: boolean;
   /** Null where a notice must not be sent (a bounce of a bounce, an automatic mail, a forged sender). */
   renderNotice(notice: OutgoingNotice): Promise<Rendering | null>;
 }
 
 export function sendsNotices(adapter: Adapter): adapter is Adapter & NoticeSender {
   return 'renderNotice' in adapter;
+}
+
+export function followsDelays(adapter: Adapter): boolean {
+  return sendsNotices(adapter) && adapter.followsDelays === true;
 }
 
 /** Networks on which the gateway can write to somebody who has never been written to, on nobody's behalf. */

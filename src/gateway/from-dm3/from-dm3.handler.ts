@@ -121,6 +121,7 @@ export class FromDm3Handler implements ItemHandler {
     },
   ): Promise<Rendering> {
     const { message, adapter, ghost, opened, neutral, files } = work;
+    const { names } = this.parts;
     const place = await this.#place(message, opened);
     const hash = messageHash(this.parts.crypto, opened);
     const name = await this.#shownName(message, place.conversation);
@@ -128,6 +129,7 @@ export class FromDm3Handler implements ItemHandler {
       id: hash.slice(2),
       from: { name, address: message.identity },
       to: ghost.foreign,
+      toNames: [...new Set([ghost.name, names.display(ghost.name)])],
       message: neutral,
       conversation: place.conversation?.context ?? null,
       target: place.target,

@@ -4,7 +4,7 @@ import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { Claim, ClaimedItem, ItemHandler } from '../../outbox/item-handler.js';
 import type { Database, Tx } from '../../storage/database.js';
-import { sendsNotices, type Rendering } from '../adapter/adapter.js';
+import { followsDelays, sendsNotices, type Adapter, type Rendering } from '../adapter/adapter.js';
 import type { AdapterRegistry } from '../adapters.js';
 import { renderingFromJson, renderingToJson } from '../from-dm3/frozen.js';
 import type { FrozenRendering } from '../from-dm3/payload.js';
@@ -33,9 +33,9 @@ export class NoticeHandler implements ItemHandler {
     const message = await messages.load<NoticePayload, FrozenRendering>(db, claim.ref);
     if (!message || message.state === 'delivered') return undefined;
     const { attempt } = claim;
-    if (await notices.isObsolete(db, message.payload))
-      return (tx) => messages.delivered(tx, message.id, { attempt, code: 'NOTICE_OBSOLETE' });
     const adapter = adapters.of(message.network);
+    if (!mayStand(message, adapter) && (await notices.isObsolete(db, message.payload)))
+      return (tx) => messages.delivered(tx, message.id, { attempt, code: 'NOTICE_OBSOLETE' });
     claim.routedTo(queue.lane(message.network, adapter.destinationOf(message.payload.notice.to)));
     const rendering = await this.#rendering(claim, message);
     if (rendering) await adapter.send(rendering);
@@ -64,4 +64,12 @@ export class NoticeHandler implements ItemHandler {
     killPoint('notice.frozen');
     return rendering;
   }
+}
+
+/**
+ * An earlier attempt may have said it without our hearing so. Where it can be taken back it is said for certain, since
+ * the notice behind it takes it back.
+ */
+function mayStand({ frozen, payload }: Loaded, adapter: Adapter): boolean {
+  return frozen !== null && payload.delayOf !== undefined && followsDelays(adapter);
 }

@@ -4,7 +4,7 @@ import type { ConversationId, EnsName, Hash, MessageId } from '../../common/ids.
 import type { NameService } from '../../naming/name-service.js';
 import { claimedHash } from '../../protocol/envelope/envelope.js';
 import type { Queryable, Tx } from '../../storage/database.js';
-import { sendsNotices, type OutgoingNotice } from '../adapter/adapter.js';
+import { followsDelays, sendsNotices, type OutgoingNotice } from '../adapter/adapter.js';
 import type { AdapterRegistry } from '../adapters.js';
 import type { ConversationStore, Parties } from '../conversations/conversation.store.js';
 import type { FromDm3Payload } from '../from-dm3/payload.js';
@@ -20,6 +20,8 @@ export interface NoticePayload {
   readonly notice: OutgoingNotice;
   /** Our id of what waits, where the notice tells of a delay. */
   readonly delayOf?: MessageId;
+  /** Our id of the notice of a delay that this one only takes back. */
+  readonly takesBack?: MessageId;
 }
 
 interface Parts {
@@ -60,8 +62,19 @@ export class Notices {
   async aboutToDm3(tx: Tx, message: Foreign, error: unknown, gaveUp: boolean): Promise<string> {
     const code = gaveUp ? 'EXPIRED' : errorCode(error);
     const id = derivedId('notice', message.id);
-    await this.#toForeign(tx, message, id, { status: 'failed', reason: { code, text: reasonOf(error, gaveUp) } });
+    const told = await this.#toldDelay(tx, message);
+    const what = { status: 'failed' as const, reason: { code, text: reasonOf(error, gaveUp) } };
+    await this.#toForeign(tx, message, id, { ...what, ...(told && { replaces: noticeId(told) }) });
     return code;
+  }
+
+  /** A foreign message needs no more waiting for: what its author was told of a delay is taken back, where that can be. */
+  async arrivedToDm3(tx: Tx, message: Foreign): Promise<void> {
+    const told = await this.#toldDelay(tx, message);
+    if (!told) return;
+    const reason = { code: 'ARRIVED', text: 'It has arrived.' };
+    const what = { status: 'arrived' as const, reason, replaces: noticeId(told) };
+    await this.#toForeign(tx, message, derivedId('arrived', message.id), what, { takesBack: told });
   }
 
   /** A dm3 message did not reach the foreign side. @returns the failure's code */
@@ -84,10 +97,21 @@ export class Notices {
     return true;
   }
 
-  /** Whether a notice of a delay has nothing to tell any more. */
-  async isObsolete(db: Queryable, { delayOf }: { delayOf?: MessageId }): Promise<boolean> {
-    const waits = delayOf && (await this.parts.messages.find(db, delayOf));
-    return delayOf !== undefined && !(waits && WAITING_STATES.includes(waits.state));
+  /** Whether a notice of a delay has nothing to tell any more, or one that takes it back nothing to take back. */
+  async isObsolete(
+    db: Queryable,
+    { delayOf, takesBack }: Pick<NoticePayload, 'delayOf' | 'takesBack'>,
+  ): Promise<boolean> {
+    const subject = delayOf ?? takesBack;
+    const found = subject && (await this.parts.messages.find(db, subject));
+    if (delayOf) return !(found && WAITING_STATES.includes(found.state));
+    return takesBack !== undefined && !(found?.state === 'delivered' && found.code === null);
+  }
+
+  /** The notice of a delay that stands on a network where it can be taken back; it may not have left yet. */
+  async #toldDelay(tx: Tx, { id, network, payload }: Foreign): Promise<MessageId | null> {
+    if (!payload.origin || !followsDelays(this.parts.adapters.of(network))) return null;
+    return (await this.parts.messages.find(tx, derivedId('delay', id)))?.id ?? null;
   }
 
   async #aboutDm3(tx: Tx, { id, ghost, identity, conversation, payload }: FromDm3) {
@@ -105,14 +129,15 @@ export class Notices {
     tx: Tx,
     message: Foreign,
     id: MessageId,
-    what: Pick<OutgoingNotice, 'status' | 'until' | 'reason'>,
+    what: Pick<OutgoingNotice, 'status' | 'until' | 'reason' | 'replaces'>,
+    more: Pick<NoticePayload, 'takesBack'> = {},
   ): Promise<boolean> {
     const { payload, identity, ghost, network, conversation } = message;
     const { origin } = payload;
     if (!origin || !sendsNotices(this.parts.adapters.of(network))) return false;
     const notice: OutgoingNotice = {
       ...what,
-      id: id.replaceAll('-', '').padEnd(64, '0'),
+      id: noticeId(id),
       to: payload.foreign,
       receiver: payload.writtenAs ?? payload.receiver,
       about: origin.remoteId,
@@ -120,7 +145,7 @@ export class Notices {
     };
     const delayOf = what.status === 'delayed' ? message.id : undefined;
     const row = { id, direction: 'notice' as const, network, identity, ghost, conversation };
-    const isNew = await this.parts.messages.add(tx, { ...row, payload: { notice, delayOf } });
+    const isNew = await this.parts.messages.add(tx, { ...row, payload: { notice, delayOf, ...more } });
     if (isNew) await this.#queueForeign(tx, id, message, payload);
     return isNew;
   }
@@ -166,6 +191,11 @@ export class Notices {
     const destination = this.parts.adapters.of(network).destinationOf(payload.foreign);
     await this.parts.queue.toForeign(tx, id, ITEM.notice, { from: identity, to: ghost, network, destination });
   }
+}
+
+/** As networks know it. */
+function noticeId(id: MessageId): string {
+  return id.replaceAll('-', '').padEnd(64, '0');
 }
 
 /** A named error's sentence is meant for the author; anything else is ours to keep. */

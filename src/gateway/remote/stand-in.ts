@@ -30,7 +30,10 @@ export function standIn(adapter: Adapter, calls: () => NetworkCalls): Adapter {
     health: () => calls().health(),
     render: async (outgoing) => calls().render(outgoing),
     send: async (rendering) => calls().send(rendering),
-    ...(sendsNotices(adapter) && { renderNotice: async (notice: OutgoingNotice) => calls().renderNotice(notice) }),
+    ...(sendsNotices(adapter) && {
+      followsDelays: adapter.followsDelays,
+      renderNotice: async (notice: OutgoingNotice) => calls().renderNotice(notice),
+    }),
     ...(sendsChallenges(adapter) && {
       sendChallenge: async (challenge: OutgoingChallenge) => calls().sendChallenge(challenge),
     }),

@@ -86,7 +86,11 @@ export class ToDm3Handler implements ItemHandler {
     const service = forwarding.firstService(receiver.profile);
     if (service) claim.routedTo(queue.lane(DM3_LANE, service));
     const frozen = await this.#frozen(claim, message, ghost, receiver);
-    if (!frozen) return (tx) => messages.delivered(tx, message.id, { attempt, code: 'REFERENCE_UNKNOWN' });
+    if (!frozen)
+      return async (tx) => {
+        await messages.delivered(tx, message.id, { attempt, code: 'REFERENCE_UNKNOWN' });
+        await notices.arrivedToDm3(tx, message);
+      };
     const { name: from } = ghost;
     const deliveryInformation = { to: message.payload.receiver, from };
     const sender = { senderAddress: ghost.address, senderSigningKey: ghost.keys.signing.privateKey };
@@ -96,6 +100,7 @@ export class ToDm3Handler implements ItemHandler {
     return async (tx) => {
       await this.#remember(tx, message, frozen, dialect);
       await messages.delivered(tx, message.id, { attempt });
+      await notices.arrivedToDm3(tx, message);
       log.info('message.delivered', { id: message.id, network: 'dm3', attempt });
     };
   }

@@ -1,7 +1,6 @@
 import { GatewayError, isRetryable } from '../../../common/errors.js';
 import type { EnsName, RemoteId } from '../../../common/ids.js';
 import type { ForeignMessage, GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
-import type { NeutralAttachment } from '../../../gateway/adapter/message.js';
 import { killPoint } from '../../../ops/kill-points.js';
 import type { Database } from '../../../storage/database.js';
 import type { MatrixApi } from '../api.js';
@@ -10,7 +9,8 @@ import type { MatrixConfig } from '../config.js';
 import { RECEIPT, type MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import type { MatrixMessage } from '../from-matrix.js';
-import { fetchFile } from '../media.js';
+import type { MediaBudget } from '../media-budget.js';
+import { fetchFile, type HeldFile } from '../media.js';
 import { MATRIX } from '../network.js';
 import { messageOf, partId } from '../part-id.js';
 import type { Member, MemberStore } from './member.store.js';
@@ -23,6 +23,7 @@ interface Parts {
   readonly port: GatewayPort;
   readonly config: MatrixConfig;
   readonly bot: MatrixBot;
+  readonly budget: MediaBudget;
   readonly events: EventStore;
   readonly members: MemberStore;
   readonly portals: MatrixPortals;
@@ -59,14 +60,24 @@ export class FanOut {
   async pass(portal: Portal, event: MatrixEvent, said: MatrixMessage, author: string): Promise<void> {
     const members = await this.#receivers(portal, event, said);
     const { found, failed } = await this.#resolve(portal, members);
-    const attachments = await this.#attachments(said, found);
-    const message = await this.#message(portal, event, { ...said, text: signed(said, author) }, attachments);
-    for (const { member, target } of found) {
+    const file = await this.#file(said, found);
+    try {
+      const message = await this.#message(portal, event, { ...said, text: signed(said, author) }, file);
+      failed.push(...(await this.#receive(message, found)));
+    } finally {
+      file?.release();
+    }
+    await this.#report(portal, event, failed);
+  }
+
+  async #receive(message: Omit<ForeignMessage, 'to'>, receivers: readonly Receiver[]): Promise<Failure[]> {
+    const failed: Failure[] = [];
+    for (const { member, target } of receivers) {
       const error = await this.#refusalOf({ ...message, to: [target] });
       if (error) failed.push({ member, error });
       killPoint('portal.passed');
     }
-    await this.#report(portal, event, failed);
+    return failed;
   }
 
   /** Something that the room itself says to a member: it is nobody's message, and nobody hears of its failure. */
@@ -123,22 +134,24 @@ export class FanOut {
     return error;
   }
 
-  async #attachments({ file }: MatrixMessage, receivers: readonly Receiver[]): Promise<NeutralAttachment[]> {
-    if (!file || receivers.length === 0) return [];
-    const { api, bot, config } = this.parts;
+  /** As large as anybody takes: those who take less are told one by one. */
+  async #file({ file }: MatrixMessage, receivers: readonly Receiver[]): Promise<HeldFile | null> {
+    if (!file || receivers.length === 0) return null;
+    const { api, bot, budget, config } = this.parts;
     const limits = receivers.map(({ target }) => Math.max(target.sizeLimit ?? Infinity, target.linkedBytes ?? 0));
     const limitBytes = Math.min(config.maxMediaBytes, Math.max(...limits));
-    return [await fetchFile(api, file, { as: bot.userId, limitBytes })];
+    return fetchFile(file, { api, budget, as: bot.userId, limitBytes });
   }
 
   async #message(
     { address, roomId }: Portal,
     event: MatrixEvent,
     said: MatrixMessage,
-    attachments: readonly NeutralAttachment[],
+    file: HeldFile | null,
   ): Promise<Omit<ForeignMessage, 'to'>> {
     const { bot, now } = this.parts;
     const { type, text, thread, automatic: auto } = said;
+    const attachments = file ? [file.attachment] : [];
     return {
       network: MATRIX,
       remoteId: event.event_id as RemoteId,

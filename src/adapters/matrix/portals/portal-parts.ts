@@ -6,6 +6,7 @@ import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
 import type { MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
+import type { MediaBudget } from '../media-budget.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { MatrixLinking } from '../linking.js';
 import { shortNameOf } from '../short-name.js';
@@ -34,6 +35,7 @@ interface Reception {
   readonly port: GatewayPort;
   readonly isOurs: (userId: string) => boolean;
   readonly now: () => number;
+  readonly budget: MediaBudget;
   readonly bring: (events: readonly MatrixEvent[]) => Promise<unknown>;
   readonly linking: MatrixLinking;
 }
