@@ -271,7 +271,7 @@ describe('A destination out of reach', () => {
     const [late] = await fill(1, HARBOUR, { expiresInSeconds: 0 });
     await fill(1);
     await claim();
-    const expired = await claimExpired(db, 30, 10);
+    const expired = await claimExpired(db, { leaseSeconds: 30, limit: 10 });
     expect(expired.map(({ ref }) => ref)).toEqual([late]);
     await db.query('UPDATE outbox_head SET lease_until = NULL, parked = true');
     const failures: unknown[] = [];

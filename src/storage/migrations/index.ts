@@ -15,6 +15,7 @@ import { Attachments1790001100000 } from './1790001100000-attachments.js';
 import { Upkeep1790001200000 } from './1790001200000-upkeep.js';
 import { RemoteSends1790001300000 } from './1790001300000-remote-sends.js';
 import { Matrix1790002000000 } from './1790002000000-matrix.js';
+import { LeasesAndIdle1790003000000 } from './1790003000000-leases-and-idle.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   Upkeep1790001200000,
   RemoteSends1790001300000,
   Matrix1790002000000,
+  LeasesAndIdle1790003000000,
 ];
