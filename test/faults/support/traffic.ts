@@ -49,6 +49,18 @@ export class Traffic {
     return Promise.all(all);
   }
 
+  /** So many letters from our accounts to so many people there: few of them wait for one another. */
+  async writeToMany(count: number, receivers: number): Promise<Letter[]> {
+    const authors = Object.keys(this.accounts);
+    const letters: Letter[] = [];
+    const author = async (name: string, share: number) => {
+      for (let index = 0; index < share; index += 1)
+        letters.push(await this.#letter('from-dm3', name, `person${index % receivers}`));
+    };
+    await Promise.all(authors.map((name) => author(name, count / authors.length)));
+    return letters;
+  }
+
   /** Those of a pair one after the other, again and again until each is accepted, whatever happens to the service. */
   async handIn(letters: readonly Letter[]): Promise<void> {
     const pairs = Map.groupBy(letters, ({ pair }) => pair);
