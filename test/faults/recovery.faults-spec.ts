@@ -10,6 +10,7 @@ const IS_LONG = process.env['FAULT_LONG'] !== undefined;
 const LETTERS = IS_LONG ? 10_000 : 500;
 const RECEIVERS = IS_LONG ? 500 : 80;
 const HELD = 60;
+const HANDS = 16;
 /** Nobody can wait for a lease to run out here. */
 const SETTINGS = {
   DM3_GATEWAY_DELIVERY__LEASE_SECONDS: '3600',
@@ -34,7 +35,7 @@ describe(`a worker killed with ${LETTERS} letters waiting`, () => {
         const fake = world.peers.find(({ name }) => name === 'fake')!;
         await disturb(fake, 'stall', 0);
         const letters = await world.traffic.fake.writeToMany(LETTERS, RECEIVERS);
-        await world.handIn(letters);
+        await world.traffic.fake.handIn(letters, HANDS);
         await eventually('as many to be under way as may be', async () => (await leased()) === HELD);
         expect(await waiting(world.db)).toBe(LETTERS);
 

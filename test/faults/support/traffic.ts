@@ -61,14 +61,18 @@ export class Traffic {
     return letters;
   }
 
-  /** Those of a pair one after the other, again and again until each is accepted, whatever happens to the service. */
-  async handIn(letters: readonly Letter[]): Promise<void> {
-    const pairs = Map.groupBy(letters, ({ pair }) => pair);
-    await Promise.all(
-      [...pairs.values()].map(async (ofPair) => {
+  /**
+   * Those of a pair one after the other, again and again until each is accepted, whatever happens to the service.
+   * @param atOnce pairs
+   */
+  async handIn(letters: readonly Letter[], atOnce = Infinity): Promise<void> {
+    const pairs = [...Map.groupBy(letters, ({ pair }) => pair).values()];
+    const hand = async () => {
+      for (let ofPair = pairs.shift(); ofPair; ofPair = pairs.shift()) {
         for (const letter of ofPair) await this.#insist(letter);
-      }),
-    );
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, pairs.length) }, hand));
   }
 
   /** Nobody insists any longer. */
