@@ -9,7 +9,7 @@ const HELP = `Usage: npm run test:faults [-- --long] [--only <words>] [--seed <n
              network, and one of each fault at every peer; a few minutes
   --long     also the long form: random kills under load, PostgreSQL restarted, killed and without room on its disk,
              a clock that jumps, two workers at one pair, a worker that freezes
-  --only     scenarios whose name has these words in it: --only "killed at outbox", --only "postgres, cut"
+  --only     scenarios whose name has these words in it: --only "at outbox", --only "postgres, cut"
   --seed     draws what is left to chance as the run with this seed did; every line names its seed
   --workers  suites at a time, 2 if not given
 
@@ -24,12 +24,12 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 };
 
-function main() {
+async function main() {
   const { long, only, seed, workers, help } = readOptions();
   if (help) return process.stdout.write(HELP);
   const env = { FAULT_SEED: seed ?? String(randomInt(2 ** 31)), ...(long ? { FAULT_LONG: '1' } : {}) };
   const filter = only === undefined ? [] : ['--testNamePattern', escaped(only)];
-  const { passed, failed, skipped } = runJest(['faults'], { args: ['--maxWorkers', workers, ...filter], env });
+  const { passed, failed, skipped } = await runJest(['faults'], { args: ['--maxWorkers', workers, ...filter], env });
   const unexplained = only === undefined ? skipped.length : 0;
   for (const name of skipped.slice(0, unexplained)) process.stdout.write(`not run: ${name}\n`);
   const nothing = passed + failed === 0 ? 1 : 0;
@@ -58,4 +58,4 @@ function escaped(words) {
   return words.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-main();
+await main();

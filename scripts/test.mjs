@@ -39,7 +39,7 @@ async function main() {
   );
   for (const passed of await Promise.all(checks)) count[passed ? 'passed' : 'failed'] += 1;
   process.stdout.write(`tests       ${plan.projects.join(' and ')}\n`);
-  const { passed, failed, skipped } = runJest(plan.projects);
+  const { passed, failed, skipped } = await runJest(plan.projects);
   count.passed += passed;
   count.failed += failed;
   if (plan.projects.includes('e2e')) reportPeers(skipped, plan.required);

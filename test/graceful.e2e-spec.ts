@@ -240,7 +240,7 @@ describe('A gateway that is asked to stop', () => {
       code: 'STOP_OVERDUE',
       component: expect.stringMatching(/^(email queue|queue email)$/),
     });
-    expect(await queued()).toEqual([{ free: false, attempts: 0 }]); // until its lease runs out
+    expect(await queued()).toEqual([{ free: false, attempts: 0 }]); // until it is taken over
     await world.db.query('DELETE FROM outbox_item');
     await world.db.query('DELETE FROM outbox_head');
   });

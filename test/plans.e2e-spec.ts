@@ -28,6 +28,7 @@ const SMALL = ['admin_token', 'ghost_key_rotation', 'migrations', 'outbox_pause'
 /** Statements that have to look at everything. */
 const READ_ALL = [
   /FROM notification_channel AS channel\s+JOIN account/, // every account that wants to be told, every few seconds
+  /DISTINCT holder AS id FROM outbox_head WHERE lease_until IS NOT NULL/, // what is leased: few, but of made-up rows most
   /FROM outbox_lane l\s+ORDER BY/, // destinations in trouble: an operator's list
   /count\(\*\).* FROM outbox_(item|dead)/s, // how much waits: an operator's question, and these tests'
 ];
@@ -56,8 +57,10 @@ const NEEDED = [
   'message_pkey',
   'message_settled',
   'outbox_dead_died',
+  'outbox_dead_head',
   'outbox_dead_pkey',
   'outbox_head_due',
+  'outbox_head_idle',
   'outbox_head_leased',
   'outbox_head_pair_key_key',
   'outbox_head_parked',
@@ -65,6 +68,7 @@ const NEEDED = [
   'outbox_item_notice',
   'outbox_item_pkey',
   'outbox_item_ref',
+  'outbox_lane_changed',
   'outbox_lane_pkey',
   'seen_expires',
   'seen_pkey',
@@ -192,8 +196,7 @@ describe('Over a million rows a table, what the service asks', () => {
   });
 
   it('finds whatever refers to a row that it removes', async () => {
-    const heads = 'outbox_dead FOREIGN KEY (head_id) REFERENCES outbox_head(id)'; // these are never removed
-    expect(await referencesWithoutIndex()).toEqual([heads]);
+    expect(await referencesWithoutIndex()).toEqual([]);
   });
 
   it.each(NEEDED)('would be told if %s were lost', async (index) => {

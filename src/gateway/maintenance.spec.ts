@@ -28,6 +28,8 @@ const TABLES = [
   'ghost',
   'login_challenge',
   'outbox_dead',
+  'outbox_head',
+  'outbox_lane',
   'profile_link',
   'attachment',
 ];
@@ -38,7 +40,7 @@ const AGES = ['old', 'young'] as const;
 let storage: TestStorage;
 beforeAll(async () => void (storage = await openTestStorage('maintenance')));
 beforeEach(async () => {
-  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_head, outbox_item CASCADE`);
+  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_item CASCADE`);
   for (const age of AGES) await fill(age);
 });
 afterAll(() => storage.close());
@@ -68,7 +70,9 @@ async function fill(age: (typeof AGES)[number]): Promise<void> {
     `INSERT INTO attachment (id_key, receiver_key, size, expires_at)
        SELECT ${key}, '', 1, ${at} + interval '1 hour' FROM ${rows}`,
     `INSERT INTO attachment_chunk SELECT ${key}, 0, '' FROM ${rows}`,
-    `INSERT INTO outbox_head (pair_key, network, destination_key) SELECT ${key}, 'email', '' FROM ${rows}`,
+    `INSERT INTO outbox_head (pair_key, network, destination_key, idle_at) SELECT ${key}, 'email', '', ${at} FROM ${rows}`,
+    `INSERT INTO outbox_lane (destination_key, network, sealed_destination, failures, changed_at)
+       SELECT ${key}, 'email', '', 3, ${at} FROM ${rows}`,
     `INSERT INTO outbox_dead (ref, head_id, seq, kind, code, attempts, created_at, expires_at, died_at)
        SELECT ${uuid}, (SELECT max(id) FROM outbox_head), n, 'notice', 'X', 1, ${at}, ${at}, ${at} FROM ${rows}`,
   ];
@@ -140,10 +144,22 @@ describe('Maintenance', () => {
     expect(await counts()).toMatchObject({ mailbox: MANY + 3, seen: 3 });
   });
 
-  it('says that it failed, and can run again', async () => {
+  it('says what failed and goes on with the rest; the next run makes up for it', async () => {
     const warn = jest.fn();
     const failing = maintenance(30, { ...silentLog, warn });
     jest.spyOn(storage.db, 'query').mockRejectedValueOnce(new StorageUnavailableError({ cause: null }));
+    await failing.run();
+    expect(warn.mock.calls).toEqual([['maintenance.failed', { component: 'seen', code: 'STORAGE_UNAVAILABLE' }]]);
+    const others = TABLES.filter((table) => table !== 'seen').map((table) => [table, 3]);
+    expect(await counts()).toEqual(Object.fromEntries([...others, ['seen', MANY + 3]]));
+    await failing.run();
+    expect(await counts()).toMatchObject({ seen: 3 });
+  });
+
+  it('says so if there is no database at all, and can run again', async () => {
+    const warn = jest.fn();
+    const failing = maintenance(30, { ...silentLog, warn });
+    jest.spyOn(storage.db, 'dedicatedClient').mockRejectedValueOnce(new StorageUnavailableError({ cause: null }));
     await failing.run();
     expect(warn.mock.calls).toEqual([['maintenance.failed', { code: 'STORAGE_UNAVAILABLE' }]]);
     await failing.run();

@@ -1,11 +1,12 @@
-import { errorCode } from '../common/errors.js';
+import { errorCode, GatewayError } from '../common/errors.js';
 import type { DeliveryRetention } from '../delivery/retention/delivery-retention.js';
 import type { EventLog } from '../ops/event-log.js';
+import { purgeLanes } from '../outbox/lanes.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { purgeSeen } from '../outbox/seen.js';
 import type { Database } from '../storage/database.js';
-import { inSteps } from '../storage/in-steps.js';
-import type { AttachmentStore } from './attachments/attachment.store.js';
+import { inSteps, type Removal } from '../storage/in-steps.js';
+import { STEP_PIECES, type AttachmentStore } from './attachments/attachment.store.js';
 import type { ConversationStore } from './conversations/conversation.store.js';
 import type { GhostStore } from './ghosts/ghost.store.js';
 import type { LinkStore } from './links/link.store.js';
@@ -28,6 +29,10 @@ interface Parts {
 
 const EVERY_MS = 10 * 60_000;
 const UNUSED_GHOST_DAYS = 30;
+/** Pairs that wrote nothing for so long begin again. */
+const IDLE_PAIR_DAYS = 7;
+/** Longer than the longest pause between two attempts: what still waits for a destination has failed again by then. */
+const QUIET_LANE_DAYS = 2;
 
 /**
  * Removes what has outlived its time, in small steps with rests between them, so that nothing else waits for it. One
@@ -52,25 +57,60 @@ export class Maintenance {
   async run(): Promise<void> {
     const { db, log } = this.parts;
     try {
-      await db.withLockIfFree('maintenance', () => this.#purge());
+      await db.withLockIfFree('maintenance', () => this.#removeAll());
     } catch (error) {
       if (!this.#stopped.signal.aborted) log.warn('maintenance.failed', { code: errorCode(error) });
     }
   }
 
-  async #purge(): Promise<void> {
-    const { db, outbox, delivery, ghosts, links, conversations, map, messages, attachments, retention } = this.parts;
+  /** One kind that fails does not keep the others. */
+  async #removeAll(): Promise<void> {
     const { signal } = this.#stopped;
-    const clear = (step: (limit: number) => Promise<number>) => inSteps(step, { signal });
-    await clear((limit) => purgeSeen(db, limit));
-    await clear((limit) => map.purge(db, retention.mapDays, limit));
-    await clear((limit) => messages.purge(db, retention.mapDays, limit));
-    await clear((limit) => conversations.purge(db, retention.mapDays, limit));
-    await clear((limit) => messages.eraseDead(db, retention.deadLetterDays, limit));
-    await clear((limit) => outbox.purgeDead(db, retention.deadLetterDays, limit));
-    await clear((limit) => links.purge(db, limit));
-    if (!signal.aborted) await attachments.purge(db);
-    await delivery.purge(signal);
-    await clear((limit) => ghosts.purge(db, UNUSED_GHOST_DAYS, limit));
+    for (const { what, step, rows } of this.#removals()) {
+      if (signal.aborted) return;
+      await inSteps(step, { rows, signal }).catch((error: unknown) => this.#complain(what, error));
+    }
+  }
+
+  #complain(what: string, error: unknown): void {
+    const { log } = this.parts;
+    if (this.#stopped.signal.aborted) return;
+    const fields = { component: what, code: errorCode(error) };
+    if (error instanceof GatewayError) log.warn('maintenance.failed', fields);
+    else log.error('maintenance.failed', fields, error);
+  }
+
+  /** What refers to others goes before them. */
+  #removals(): readonly Removal[] {
+    const { db, delivery, ghosts, links, attachments } = this.parts;
+    return [
+      { what: 'seen', step: (limit) => purgeSeen(db, limit) },
+      ...this.#messages(),
+      ...this.#queue(),
+      { what: 'profile_link', step: (limit) => links.purge(db, limit) },
+      { what: 'attachment_chunk', step: (limit) => attachments.purgePieces(db, limit), rows: STEP_PIECES },
+      { what: 'attachment', step: (limit) => attachments.purgeFiles(db, limit) },
+      ...delivery.removals(),
+      { what: 'ghost', step: (limit) => ghosts.purge(db, UNUSED_GHOST_DAYS, limit) },
+    ];
+  }
+
+  #messages(): readonly Removal[] {
+    const { db, conversations, map, messages, retention } = this.parts;
+    return [
+      { what: 'message_map', step: (limit) => map.purge(db, retention.mapDays, limit) },
+      { what: 'message', step: (limit) => messages.purge(db, retention.mapDays, limit) },
+      { what: 'conversation', step: (limit) => conversations.purge(db, retention.mapDays, limit) },
+      { what: 'message content', step: (limit) => messages.eraseDead(db, retention.deadLetterDays, limit) },
+    ];
+  }
+
+  #queue(): readonly Removal[] {
+    const { db, outbox, retention } = this.parts;
+    return [
+      { what: 'outbox_dead', step: (limit) => outbox.purgeDead(db, retention.deadLetterDays, limit) },
+      { what: 'outbox_head', step: (limit) => outbox.purgeIdle(db, IDLE_PAIR_DAYS, limit) },
+      { what: 'outbox_lane', step: (limit) => purgeLanes(db, QUIET_LANE_DAYS, limit) },
+    ];
   }
 }

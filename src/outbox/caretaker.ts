@@ -1,11 +1,13 @@
 import { errorCode } from '../common/errors.js';
 import type { EventLog } from '../ops/event-log.js';
 import type { Database } from '../storage/database.js';
+import { Absentees, GRACE_MS } from './absentees.js';
 import { claimExpired } from './claim.js';
 import { delayedItems, tellLater, tellOnce, type DelayedItem } from './delays.js';
 import { unparkFree, type LaneCaps } from './lanes.js';
 import type { LeasedItem } from './leases.js';
 import type { ItemHandler } from './item-handler.js';
+import type { SignOfLife } from './sign-of-life.js';
 import { Wake } from './wake.js';
 
 interface Parts {
@@ -14,6 +16,7 @@ interface Parts {
   readonly caps: LaneCaps;
   readonly leaseSeconds: number;
   readonly pollSeconds: number;
+  readonly signOfLife: SignOfLife;
   readonly log: EventLog;
   /** Something may be claimed that could not before. */
   readonly wake: () => void;
@@ -27,14 +30,20 @@ const PER_ROUND = 50;
 const EXPIRY_EVERY_MS = 30_000;
 const TELL_AGAIN_SECONDS = 600;
 
-/** Looks after what waits and does not move: free places in lanes, authors who should hear of a delay, expired messages. */
+/**
+ * Looks after what waits and does not move: what dead workers held, free places in lanes, authors who should hear of a
+ * delay, expired messages.
+ */
 export class Caretaker {
+  readonly #absentees: Absentees;
   readonly #stop = new Wake();
   #stopping = false;
   #run: Promise<void> = Promise.resolve();
   #expiryDue = 0;
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.#absentees = new Absentees(parts.db, parts.signOfLife.id);
+  }
 
   start(): void {
     this.#run = this.#runUntilStopped();
@@ -50,15 +59,24 @@ export class Caretaker {
     const { pollSeconds, log } = this.parts;
     while (!this.#stopping) {
       await this.#round().catch((error: unknown) => log.warn('outbox.care-failed', { code: errorCode(error) }));
-      await this.#stop.wait(pollSeconds * 1_000);
+      await this.#stop.wait(Math.min(pollSeconds * 1_000, this.#absentees.areMissed ? GRACE_MS : Infinity));
     }
   }
 
   async #round(): Promise<void> {
     const { db, caps, wake } = this.parts;
+    await this.#takeOver();
     if ((await unparkFree(db, caps)) > 0) wake();
     await this.#tellDelays();
     await this.#expire();
+  }
+
+  async #takeOver(): Promise<void> {
+    const { log, wake } = this.parts;
+    const count = await this.#absentees.look();
+    if (count === 0) return;
+    log.warn('outbox.taken-over', { count });
+    wake();
   }
 
   async #tellDelays(): Promise<void> {
@@ -80,9 +98,9 @@ export class Caretaker {
   }
 
   async #expire(): Promise<void> {
-    const { db, leaseSeconds, expire } = this.parts;
+    const { db, leaseSeconds, signOfLife, expire } = this.parts;
     if (Date.now() < this.#expiryDue) return;
-    const items = await claimExpired(db, leaseSeconds, PER_ROUND);
+    const items = await claimExpired(db, { limit: PER_ROUND, leaseSeconds, holder: signOfLife.holder });
     for (const item of items) expire(item);
     if (items.length < PER_ROUND) this.#expiryDue = Date.now() + EXPIRY_EVERY_MS;
   }

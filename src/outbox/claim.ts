@@ -11,6 +11,8 @@ export interface ClaimOptions {
   readonly caps: LaneCaps;
   /** Heads this worker still works on, even if its leases ran out. */
   readonly held: readonly string[];
+  /** Who is to be seen alive while it holds them; null if nobody could tell: only their time frees them then. */
+  readonly holder?: string | null;
 }
 
 export interface Claimed {
@@ -79,7 +81,7 @@ async function lockCandidates(tx: Tx, schema: string, { limit, held }: ClaimOpti
 
 /** A statement of its own: it has to see what the claim before it has committed. A lapsed lease keeps its place. */
 async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOptions): Promise<Lease[]> {
-  const { limit, leaseSeconds, caps } = options;
+  const { limit, leaseSeconds, caps, holder = null } = options;
   return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
     `WITH candidate AS (
        SELECT id, decode(destination, 'hex') AS destination_key, network, place
@@ -96,7 +98,8 @@ async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOpt
      ), parked AS (
        UPDATE outbox_head h SET parked = true, lease_until = NULL FROM ranked WHERE h.id = ranked.id AND NOT ranked.fits
      )
-     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $7), fence = h.fence + 1
+     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $7), fence = h.fence + 1,
+       holder = $8
      FROM (SELECT id FROM ranked WHERE fits ORDER BY place LIMIT $6) chosen WHERE h.id = chosen.id
      RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
     [
@@ -107,6 +110,7 @@ async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOpt
       caps.others,
       limit,
       leaseSeconds,
+      holder,
     ],
     'outbox_lease',
   );
@@ -132,17 +136,21 @@ async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[
 }
 
 /** Leases pairs whose next message outlived its time while parked, whatever their lane: their authors wait for word. */
-export async function claimExpired(db: Database, leaseSeconds: number, limit: number): Promise<readonly LeasedItem[]> {
+export async function claimExpired(
+  db: Database,
+  { limit, leaseSeconds, holder = null }: Pick<ClaimOptions, 'limit' | 'leaseSeconds' | 'holder'>,
+): Promise<readonly LeasedItem[]> {
   return db.transaction(async (tx) => {
     const leases = await tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
-      `UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $1), fence = h.fence + 1, parked = false
+      `UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $1), fence = h.fence + 1, parked = false,
+         holder = $3
        FROM (
          SELECT h.id FROM outbox_head h CROSS JOIN LATERAL (
            SELECT expires_at FROM outbox_item WHERE head_id = h.id ORDER BY seq LIMIT 1) item
          WHERE h.parked AND item.expires_at <= now() LIMIT $2 FOR NO KEY UPDATE OF h SKIP LOCKED
        ) late WHERE h.id = late.id
        RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
-      [leaseSeconds, limit],
+      [leaseSeconds, limit, holder],
     );
     return leases.length > 0 ? firstItems(tx, leases) : [];
   });

@@ -10,6 +10,7 @@ import {
   pauseLane,
   pauseNetwork,
   pausedNetworks,
+  purgeLanes,
   resumeLane,
   resumeNetwork,
   troubledLanes,
@@ -271,13 +272,35 @@ describe('A destination out of reach', () => {
     const [late] = await fill(1, HARBOUR, { expiresInSeconds: 0 });
     await fill(1);
     await claim();
-    const expired = await claimExpired(db, 30, 10);
+    const expired = await claimExpired(db, { leaseSeconds: 30, limit: 10 });
     expect(expired.map(({ ref }) => ref)).toEqual([late]);
     await db.query('UPDATE outbox_head SET lease_until = NULL, parked = true');
     const failures: unknown[] = [];
     await start({ db, handle: async () => {}, fail: async (_, { ref }, error) => void failures.push([ref, error]) });
     await until(() => failures.length > 0, 'the failure');
     expect(failures).toEqual([[late, expect.objectContaining({ code: 'EXPIRED' })]]);
+  });
+});
+
+describe('A destination that was in trouble', () => {
+  const names = async () => (await troubledLanes(db)).map(({ sealedName }) => sealedName.toString()).sort();
+
+  it('is forgotten when nothing has failed there for long, unless it is paused', async () => {
+    for (const name of ['old', 'older', 'paused', 'young'])
+      await db.transaction((tx) => laneFailed(tx, lane(name), 'OUT_OF_REACH', () => 1));
+    await pauseLane(db, lane('paused'));
+    await db.query(`UPDATE outbox_lane SET changed_at = now() - make_interval(days => length(sealed_destination))
+      WHERE destination_key <> 'young'`);
+    expect([await purgeLanes(db, 2, 1), await names()]).toEqual([1, ['old', 'paused', 'young']]);
+    expect([await purgeLanes(db, 2, 9), await purgeLanes(db, 2, 9)]).toEqual([1, 0]);
+    expect(await names()).toEqual(['paused', 'young']);
+  });
+
+  it('is remembered as long as it goes on failing', async () => {
+    await fail(1);
+    await db.query(`UPDATE outbox_lane SET changed_at = now() - interval '3 days'`);
+    await fail(1);
+    expect([await purgeLanes(db, 2, 9), (await troubledLanes(db))[0]!.failures]).toEqual([0, 2]);
   });
 });
 

@@ -56,7 +56,7 @@ export async function laneFailed(tx: Tx, lane: Lane, code: string, restSeconds: 
   const [row] = await tx.query<{ failures: number }>(
     `INSERT INTO outbox_lane AS lane (destination_key, network, sealed_destination, failures, last_code)
      VALUES ($1, $2, $3, 1, $4) ON CONFLICT (destination_key) DO UPDATE
-     SET failures = lane.failures + 1, last_code = excluded.last_code RETURNING failures`,
+     SET failures = lane.failures + 1, last_code = excluded.last_code, changed_at = now() RETURNING failures`,
     [lane.key, lane.network, lane.sealedName, code],
   );
   const beyond = row!.failures - FAILURES_TO_REST;
@@ -71,7 +71,7 @@ export async function laneFailed(tx: Tx, lane: Lane, code: string, restSeconds: 
 export async function pauseLane(db: Queryable, lane: Lane): Promise<void> {
   await db.query(
     `INSERT INTO outbox_lane (destination_key, network, sealed_destination, paused_at) VALUES ($1, $2, $3, now())
-     ON CONFLICT (destination_key) DO UPDATE SET paused_at = coalesce(outbox_lane.paused_at, now())`,
+     ON CONFLICT (destination_key) DO UPDATE SET paused_at = coalesce(outbox_lane.paused_at, now()), changed_at = now()`,
     [lane.key, lane.network, lane.sealedName],
   );
 }
@@ -81,6 +81,21 @@ export async function resumeLane(tx: Tx, key: Uint8Array): Promise<boolean> {
   const gone = await tx.query('DELETE FROM outbox_lane WHERE destination_key = $1 RETURNING 1', [key]);
   await tx.query('UPDATE outbox_head SET parked = false WHERE parked AND destination_key = $1', [key]);
   return gone.length > 0;
+}
+
+/**
+ * Forgets destinations that have not failed for `days`, longest first: what was waiting for them has expired, or it would
+ * have been tried since. Those that are paused stay.
+ * @returns how many, `limit` at most
+ */
+export async function purgeLanes(db: Queryable, days: number, limit: number): Promise<number> {
+  const gone = await db.query(
+    `DELETE FROM outbox_lane WHERE destination_key IN (
+       SELECT destination_key FROM outbox_lane WHERE paused_at IS NULL AND changed_at < now() - make_interval(days => $1)
+       ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`,
+    [days, limit],
+  );
+  return gone.length;
 }
 
 /** @returns false if it was paused already */

@@ -20,17 +20,31 @@ export interface LeasedItem {
   readonly expiresAt: Date;
 }
 
-/** Prolongs the leases nobody took over. Locked ones are skipped, so that one long transaction does not cost them all. */
-export async function renewLeases(db: Queryable, items: readonly LeasedItem[], leaseSeconds: number): Promise<void> {
+/**
+ * Prolongs the leases nobody took over, under the name by which their holder is to be seen alive now. Locked ones are
+ * skipped, so that one long transaction does not cost them all.
+ */
+export async function renewLeases(
+  db: Queryable,
+  items: readonly LeasedItem[],
+  { leaseSeconds, holder = null }: { leaseSeconds: number; holder?: string | null },
+): Promise<void> {
   await db.query(
     `WITH held AS (
        SELECT h.id FROM outbox_head h JOIN unnest($1::bigint[], $2::bigint[]) AS lease (id, fence)
        ON h.id = lease.id AND h.fence = lease.fence AND h.lease_until IS NOT NULL
        FOR NO KEY UPDATE OF h SKIP LOCKED
-     ) UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $3) FROM held WHERE h.id = held.id`,
-    [items.map(({ headId }) => headId), items.map(({ fence }) => fence), leaseSeconds],
+     ) UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $3), holder = $4
+     FROM held WHERE h.id = held.id`,
+    [items.map(({ headId }) => headId), items.map(({ fence }) => fence), leaseSeconds, holder],
     'outbox_renew',
   );
+}
+
+/** Whether nobody has taken the item over so far: for a look at it, since somebody may right afterwards. */
+export async function isHeld(db: Queryable, item: LeasedItem): Promise<boolean> {
+  const sql = 'SELECT 1 FROM outbox_head WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL';
+  return (await db.query(sql, [item.headId, item.fence], 'outbox_is_held')).length > 0;
 }
 
 /**
@@ -131,7 +145,7 @@ async function removeItem(
   await tx.query(
     `WITH gone AS (DELETE FROM outbox_item WHERE head_id = $1 AND seq = $2), ${nextOfLane('$3')},
      well AS (DELETE FROM outbox_lane WHERE destination_key = $3 AND paused_at IS NULL AND $4)
-     UPDATE outbox_head SET lease_until = NULL, next_at = CASE WHEN EXISTS (
+     UPDATE outbox_head SET lease_until = NULL, idle_at = now(), next_at = CASE WHEN EXISTS (
        SELECT FROM outbox_item WHERE head_id = $1 AND seq <> $2
      ) THEN now() END WHERE id = $1`,
     [headId, seq, Buffer.from(destination, 'hex'), laneIsWell],

@@ -1,51 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { QueryResultRow } from 'pg';
 import { createTestSchema, type TestSchema } from '../../test/support/database.js';
 import { enqueue, outboxEntry, pausingHandler, startWorker, until, untilEmpty } from '../../test/support/outbox.js';
+import { RemoteDatabase } from '../../test/support/remote-database.js';
 import { Database, type Tx } from '../storage/database.js';
 import { LeaseLostError } from './errors.js';
 import type { Claim } from './item-handler.js';
 import type { OutboxWorker } from './outbox-worker.js';
 import { Outbox } from './outbox.js';
 import { rememberOnce } from './seen.js';
-
-/** The database as another process sees it, whose connections can be cut and that can be frozen as by SIGSTOP. */
-class RemoteDatabase extends Database {
-  readonly #backends = new Set<number>();
-  #thawed: Promise<void> = Promise.resolve();
-  thaw: () => void = () => {};
-
-  /** Nothing reaches the database any more until it thaws. */
-  freeze(): void {
-    this.#thawed = new Promise((resolve) => (this.thaw = resolve));
-  }
-
-  /** As a restart of PostgreSQL does it. */
-  async cutConnections(db: Database): Promise<void> {
-    await db.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [[...this.#backends]]);
-  }
-
-  override async query<Row extends QueryResultRow>(...args: Parameters<Database['query']>): Promise<Row[]> {
-    await this.#thawed;
-    return super.query<Row>(...args);
-  }
-
-  override async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    await this.#thawed;
-    return super.transaction(async (tx) => {
-      const [backend] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-      this.#backends.add(backend!.pid);
-      return work(tx);
-    });
-  }
-
-  override async dedicatedClient(): ReturnType<Database['dedicatedClient']> {
-    const client = await super.dedicatedClient();
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    this.#backends.add(rows[0]!.pid);
-    return client;
-  }
-}
 
 describe('OutboxWorker recovers', () => {
   let schema: TestSchema;
@@ -202,17 +164,20 @@ describe('OutboxWorker recovers', () => {
     expect(refs).toHaveLength(2);
   });
 
-  it('stops in time although a handler hangs, and leaves its item to the lease', async () => {
+  it('stops when its handlers are done, however long that takes, and keeps their leases until then', async () => {
     const { handle, begun, release } = pausingHandler();
-    const ref = await enqueue(db);
-    const hanging = await start({ db: other, handle, leaseSeconds: 0.3 });
+    const stolen: string[] = [];
+    await enqueue(db);
+    const slow = await start({ db: other, handle, leaseSeconds: 0.3 });
     await begun;
-    await hanging.stop();
-    const taken: string[] = [];
-    await start({ db, handle: async (claim) => void taken.push(claim.ref) });
-    await untilEmpty(db);
-    expect(taken).toEqual([ref]);
+    const stopped = slow.stop();
+    const firstEnd = await leaseUntil();
+    await start({ db, handle: async (claim) => void stolen.push(claim.ref) });
+    await until(async () => (await leaseUntil()).getTime() > firstEnd.getTime() + 1_000, 'several renewals');
     release();
+    await stopped;
+    await untilEmpty(db);
+    expect(stolen).toEqual([]);
   });
 
   it('goes on after every connection was cut, with a handler under way and without a poll', async () => {

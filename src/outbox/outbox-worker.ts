@@ -10,9 +10,19 @@ import { claimDue } from './claim.js';
 import { LeaseLostError, NeverTriedError, UnknownKindError } from './errors.js';
 import type { Claim, ItemHandler } from './item-handler.js';
 import { laneFailed, type Lane, type LaneCaps } from './lanes.js';
-import { assertHeld, buryItem, finishItem, hasExpired, postponeItem, renewLeases, type LeasedItem } from './leases.js';
+import {
+  assertHeld,
+  buryItem,
+  finishItem,
+  hasExpired,
+  isHeld,
+  postponeItem,
+  renewLeases,
+  type LeasedItem,
+} from './leases.js';
 import type { Outbox } from './outbox.js';
 import { nextDelaySeconds, type RetryPolicy } from './retry-policy.js';
+import { SignOfLife } from './sign-of-life.js';
 import { Wake } from './wake.js';
 
 export interface OutboxWorkerOptions {
@@ -51,6 +61,7 @@ export class OutboxWorker {
   readonly #running = new Map<LeasedItem, Promise<void>>();
   readonly #routes = new WeakMap<LeasedItem, Lane>();
   readonly #listener: ChannelListener;
+  readonly #signOfLife: SignOfLife;
   readonly #caretaker: Caretaker;
   #stopping = false;
   #claiming: Promise<void> = Promise.resolve();
@@ -60,14 +71,17 @@ export class OutboxWorker {
   constructor(private readonly options: OutboxWorkerOptions) {
     const { db, outbox, log } = options;
     this.#listener = new ChannelListener(db, outbox.channel, () => this.wake(), log);
+    this.#signOfLife = new SignOfLife(db, () => void this.#renew(), log);
     this.#caretaker = new Caretaker({
       ...options,
+      signOfLife: this.#signOfLife,
       wake: () => this.wake(),
       expire: (item) => this.#start(item, (held) => this.#processFailure(held, new NeverTriedError())),
     });
   }
 
   async start(): Promise<void> {
+    await this.#signOfLife.start();
     this.#listener.start();
     this.#renews = true;
     this.#renewing = this.#renewUntilStopped();
@@ -75,15 +89,18 @@ export class OutboxWorker {
     this.#caretaker.start();
   }
 
-  /** Claims nothing more and waits for the handlers under way, for one lease at most; leases free what is left then. */
+  /**
+   * Claims nothing more and waits for the handlers under way, whose leases it keeps. How long is the caller's to say: who
+   * ends the process before has them taken over.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#wake.raise();
     await Promise.all([this.#claiming, this.#caretaker.stop()]);
-    await this.#drain();
+    await Promise.all(this.#running.values());
     this.#renews = false;
     this.#stopped.raise();
-    await Promise.all([this.#renewing, this.#listener.stop()]);
+    await Promise.all([this.#renewing, this.#listener.stop(), this.#signOfLife.stop()]);
   }
 
   /** Looks for due pairs now instead of at the next poll. */
@@ -106,8 +123,10 @@ export class OutboxWorker {
     if (limit <= 0) return;
     try {
       const held = [...this.#running.keys()].map(({ headId }) => headId);
-      const { items, more } = await claimDue(db, { limit, leaseSeconds, caps, held });
+      const { holder } = this.#signOfLife;
+      const { items, more } = await claimDue(db, { limit, leaseSeconds, caps, held, holder });
       for (const item of items) this.#start(item, (leased) => this.#process(leased));
+      if (holder !== this.#signOfLife.holder) void this.#renew();
       if (more) this.wake(); // what is due beyond these may go elsewhere
     } catch (error) {
       log.warn('outbox.claim-failed', { code: errorCode(error) });
@@ -115,19 +134,19 @@ export class OutboxWorker {
   }
 
   async #renewUntilStopped(): Promise<void> {
-    const { db, leaseSeconds, log } = this.options;
     while (this.#renews) {
-      await this.#stopped.wait((leaseSeconds * 1_000) / RENEWALS_PER_LEASE);
-      if (this.#running.size === 0) continue;
-      await renewLeases(db, [...this.#running.keys()], leaseSeconds).catch((error: unknown) =>
-        log.warn('outbox.renew-failed', { code: errorCode(error) }),
-      );
+      await this.#stopped.wait((this.options.leaseSeconds * 1_000) / RENEWALS_PER_LEASE);
+      await this.#renew();
     }
   }
 
-  async #drain(): Promise<void> {
-    const late = delay(this.options.leaseSeconds * 1_000, undefined, { ref: false });
-    await Promise.race([Promise.all(this.#running.values()), late]);
+  async #renew(): Promise<void> {
+    const { db, leaseSeconds, log } = this.options;
+    const { holder } = this.#signOfLife;
+    if (this.#running.size === 0) return;
+    await renewLeases(db, [...this.#running.keys()], { leaseSeconds, holder }).catch((error: unknown) =>
+      log.warn('outbox.renew-failed', { code: errorCode(error) }),
+    );
   }
 
   #start(item: LeasedItem, work: (item: LeasedItem) => Promise<void>): void {
@@ -177,12 +196,12 @@ export class OutboxWorker {
   }
 
   async #processFailure(item: LeasedItem, error: unknown): Promise<void> {
-    this.#logFailure(item, error);
+    await this.#reportFailure(item, error);
     try {
       await this.#settle((tx) => this.#recordFailure(tx, item, error));
     } catch (failure) {
       if (failure instanceof LeaseLostError) throw failure;
-      this.#logFailure(item, failure);
+      await this.#reportFailure(item, failure);
       await this.#settle((tx) => this.#postpone(tx, item, failure)); // the handler's `fail` threw: it has to run again
     }
   }
@@ -220,6 +239,13 @@ export class OutboxWorker {
         await delay(pauseMs);
       }
     }
+  }
+
+  /** Whose item somebody took over fails because of that, whatever the error says. @throws LeaseLostError */
+  async #reportFailure(item: LeasedItem, error: unknown): Promise<void> {
+    const isOurs = await isHeld(this.options.db, item).catch(() => true); // settling it meets the same trouble
+    if (!isOurs) throw new LeaseLostError();
+    this.#logFailure(item, error);
   }
 
   #logFailure({ ref: id, network, attempt }: LeasedItem, error: unknown): void {

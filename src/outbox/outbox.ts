@@ -125,7 +125,24 @@ export class Outbox {
   async purgeDead(db: Queryable, days: number, limit: number): Promise<number> {
     const gone = await db.query(
       `DELETE FROM outbox_dead WHERE ref IN (
-         SELECT ref FROM outbox_dead WHERE died_at < now() - make_interval(days => $1) LIMIT $2) RETURNING ref`,
+         SELECT ref FROM outbox_dead WHERE died_at < now() - make_interval(days => $1) ORDER BY died_at LIMIT $2
+         FOR UPDATE SKIP LOCKED) RETURNING ref`,
+      [days, limit],
+    );
+    return gone.length;
+  }
+
+  /**
+   * Deletes the heads of pairs that have had nothing for `days`, longest first. Whoever enqueues for one at that moment
+   * keeps it, as he has it locked, or he waits for the end of this and inserts a new one.
+   * @returns how many, `limit` at most
+   */
+  async purgeIdle(db: Queryable, days: number, limit: number): Promise<number> {
+    const gone = await db.query(
+      `DELETE FROM outbox_head WHERE id IN (
+         SELECT id FROM outbox_head h WHERE next_at IS NULL AND idle_at < now() - make_interval(days => $1)
+           AND NOT EXISTS (SELECT FROM outbox_dead WHERE head_id = h.id OFFSET 0)
+         ORDER BY idle_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`,
       [days, limit],
     );
     return gone.length;

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, it } from '@jest/globals';
@@ -29,6 +30,27 @@ describe('choosePorts', () => {
 
   it.each([0, 1023, 65_531, 8000.5, Number.NaN])('refuses %p as base', async (base) => {
     await expect(choosePorts({ base })).rejects.toThrow(PortBaseError);
+  });
+});
+
+describe('freePort', () => {
+  /** Draws these first. */
+  const drawing = (...ports: number[]) => {
+    return () => ports.shift() ?? randomInt(10_000, 32_768);
+  };
+
+  it('gives nobody what it has given to somebody who has not opened it yet', async () => {
+    const given = [await freePort(), await freePort()];
+    expect(given).not.toContain(await freePort(drawing(...given)));
+  });
+
+  it('passes over a port that is in use', async () => {
+    const server = net.createServer().listen(0, LOOPBACK);
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    expect(await freePort(drawing(port))).not.toBe(port);
+    server.close();
+    await once(server, 'close');
   });
 });
 

@@ -86,12 +86,25 @@ async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port that nobody uses right now. It lies below those the system gives to outgoing connections, which would
- * otherwise take it before it is opened.
+ * A port that nobody uses right now, and that no process is given a second time as long as this one lives. It lies below
+ * those the system gives to outgoing connections, which would otherwise take it before it is opened.
  */
-export async function freePort(): Promise<number> {
-  const port = randomInt(10_000, 32_768);
-  return (await isFree(port)) ? port : freePort();
+export async function freePort(draw = () => randomInt(10_000, 32_768)): Promise<number> {
+  const port = draw();
+  return (await reserve(port)) && (await isFree(port)) ? port : freePort(draw);
+}
+
+/** By a name in Linux's abstract namespace (unix(7)), which the kernel frees with the process. @returns false if taken */
+async function reserve(port: number): Promise<boolean> {
+  const server = net.createServer().listen(`\0dm3-gateway/port/${port}`);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
+  server.unref();
+  return true;
 }
 
 async function listenOnce(port: number): Promise<void> {

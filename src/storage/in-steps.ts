@@ -7,6 +7,16 @@ const STEPS = 1_000;
 /** How long the database rests after a step, in times of what the step took: most of it belongs to requests. */
 const REST = 2;
 
+/** Of rows of one kind, in steps. */
+export interface Removal {
+  /** What is removed, for the log. */
+  readonly what: string;
+  /** Removes at most `limit` rows and returns how many. */
+  readonly step: (limit: number) => Promise<number>;
+  /** Rows in a step, where each brings others with it. */
+  readonly rows?: number;
+}
+
 interface Limits {
   /** Rows in a step, where each brings others with it. */
   readonly rows?: number;

@@ -15,8 +15,8 @@ interface Parts {
   readonly clock: Clock;
 }
 
-/** Listeners for work, arrivals and presence, and now and then one for the upkeep (docs/database.md). */
-export const BESIDE_POOL = 4;
+/** Listeners for work, arrivals and presence, the worker's sign of life, and now and then one for the upkeep (docs/database.md). */
+export const BESIDE_POOL = 5;
 
 const OLDEST_VERSION = 150_000;
 const MAX_SKEW_SECONDS = 5;

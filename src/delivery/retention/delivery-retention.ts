@@ -1,5 +1,5 @@
 import type { Database } from '../../storage/database.js';
-import { inSteps } from '../../storage/in-steps.js';
+import type { Removal } from '../../storage/in-steps.js';
 import { rateWindowStore } from '../../storage/rate-limits/rate-window.store.js';
 import type { ChallengeStore } from '../access/challenge.store.js';
 import type { DeviceStore } from '../access/device.store.js';
@@ -29,16 +29,21 @@ const DEVICES_A_STEP = 50;
 export class DeliveryRetention {
   constructor(private readonly parts: Parts) {}
 
-  /** Removes what has outlived its time, in small steps: submissions go on meanwhile. */
-  async purge(signal?: AbortSignal): Promise<void> {
+  removals(): readonly Removal[] {
     const { db, mailbox, challenges, devices, sent, messageTtlDays, stateDays, trafficSeconds } = this.parts;
-    const clear = (step: (limit: number) => Promise<number>, rows?: number) => inSteps(step, { rows, signal });
-    await clear((limit) => challenges.purge(db, limit));
-    await clear((limit) => rateWindowStore.purge(db, limit));
-    await clear((limit) => db.transaction((tx) => devices.purge(tx, limit)), DEVICES_A_STEP);
-    await clear((limit) => notificationCodeStore.purge(db, limit));
-    await clear((limit) => sent.purge(db, stateDays, limit));
-    await clear((limit) => trafficStore.purge(db, trafficSeconds, limit));
-    if (messageTtlDays > 0) await clear((limit) => mailbox.purge(db, messageTtlDays, limit));
+    const envelopes = { what: 'mailbox', step: (limit: number) => mailbox.purge(db, messageTtlDays, limit) };
+    return [
+      { what: 'login_challenge', step: (limit) => challenges.purge(db, limit) },
+      { what: 'rate_window', step: (limit) => rateWindowStore.purge(db, limit) },
+      {
+        what: 'mailbox_device',
+        step: (limit) => db.transaction((tx) => devices.purge(tx, limit)),
+        rows: DEVICES_A_STEP,
+      },
+      { what: 'notification_code', step: (limit) => notificationCodeStore.purge(db, limit) },
+      { what: 'mailbox_outcome', step: (limit) => sent.purge(db, stateDays, limit) },
+      { what: 'traffic', step: (limit) => trafficStore.purge(db, trafficSeconds, limit) },
+      ...(messageTtlDays > 0 ? [envelopes] : []),
+    ];
   }
 }

@@ -19,8 +19,7 @@ export interface Kept {
 }
 
 /** Pieces that one statement deletes: 16 MB. */
-const STEP_PIECES = 64;
-const STEP_FILES = 1_000;
+export const STEP_PIECES = 64;
 
 /**
  * Tables `attachment` and `attachment_chunk`: files behind links. The database knows neither a link (only a keyed hash
@@ -76,29 +75,22 @@ export class AttachmentStore {
   }
 
   /**
-   * Deletes what is expired, pieces first and few at a time, since they are large: their links have been dead since
-   * they expired, and what a crash leaves is deleted the next time.
-   * @returns how many files
+   * Deletes pieces of files that are expired, few at a time, since they are large: their links have been dead since they
+   * expired. @returns how many, `limit` at most
    */
-  async purge(db: Queryable): Promise<number> {
-    while ((await this.#purgePieces(db)) === STEP_PIECES);
-    for (let files = 0; ;) {
-      const deleted = await this.#purgeFiles(db);
-      files += deleted;
-      if (deleted < STEP_FILES) return files;
-    }
-  }
-
-  async #purgePieces(db: Queryable): Promise<number> {
+  async purgePieces(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM attachment_chunk WHERE (id_key, position) IN (SELECT id_key, position
-      FROM attachment JOIN attachment_chunk USING (id_key) WHERE expires_at <= now() LIMIT $1) RETURNING position`;
-    return (await db.query(sql, [STEP_PIECES])).length;
+      FROM attachment JOIN attachment_chunk USING (id_key) WHERE expires_at <= now() ORDER BY expires_at LIMIT $1)
+      RETURNING position`;
+    return (await db.query(sql, [limit])).length;
   }
 
-  async #purgeFiles(db: Queryable): Promise<number> {
+  /** Deletes files that are expired and have no pieces any more. @returns how many, `limit` at most */
+  async purgeFiles(db: Queryable, limit: number): Promise<number> {
     const sql = `DELETE FROM attachment WHERE id_key IN (SELECT id_key FROM attachment f WHERE expires_at <= now()
-      AND NOT EXISTS (SELECT FROM attachment_chunk c WHERE c.id_key = f.id_key) LIMIT $1) RETURNING size`;
-    return (await db.query(sql, [STEP_FILES])).length;
+      AND NOT EXISTS (SELECT FROM attachment_chunk c WHERE c.id_key = f.id_key OFFSET 0)
+      ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING size`;
+    return (await db.query(sql, [limit])).length;
   }
 
   #receiverKey(receiver: EthAddress): Buffer {

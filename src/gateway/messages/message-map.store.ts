@@ -86,7 +86,8 @@ export class MessageMapStore {
 
   async purge(db: Queryable, days: number, limit: number): Promise<number> {
     const sql = `DELETE FROM message_map WHERE id IN (
-      SELECT id FROM message_map WHERE created_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+      SELECT id FROM message_map WHERE created_at < now() - make_interval(days => $1)
+      ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
   }
 

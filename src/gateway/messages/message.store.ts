@@ -168,14 +168,16 @@ export class MessageStore {
   async eraseDead(db: Queryable, days: number, limit: number): Promise<number> {
     const sql = `UPDATE message SET sealed_payload = NULL, sealed_frozen = NULL WHERE id IN (
       SELECT id FROM message WHERE state = 'failed' AND sealed_payload IS NOT NULL
-        AND settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+        AND settled_at < now() - make_interval(days => $1)
+      ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
   }
 
   /** Deletes what was settled more than `days` ago. @returns how many, `limit` at most */
   async purge(db: Queryable, days: number, limit: number): Promise<number> {
     const sql = `DELETE FROM message WHERE id IN (SELECT id FROM message
-      WHERE settled_at IS NOT NULL AND settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
+      WHERE settled_at IS NOT NULL AND settled_at < now() - make_interval(days => $1)
+      ORDER BY settled_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
   }
 

@@ -15,6 +15,7 @@ import { Attachments1790001100000 } from './1790001100000-attachments.js';
 import { Upkeep1790001200000 } from './1790001200000-upkeep.js';
 import { RemoteSends1790001300000 } from './1790001300000-remote-sends.js';
 import { Matrix1790002000000 } from './1790002000000-matrix.js';
+import { LeasesAndIdle1790003000000 } from './1790003000000-leases-and-idle.js';
 import { MatrixInboxCare1790003200000 } from './1790003200000-matrix-inbox-care.js';
 import { Portals1790003300000 } from './1790003300000-portals.js';
 
@@ -37,6 +38,7 @@ export const migrations = [
   Upkeep1790001200000,
   RemoteSends1790001300000,
   Matrix1790002000000,
+  LeasesAndIdle1790003000000,
   MatrixInboxCare1790003200000,
   Portals1790003300000,
 ];

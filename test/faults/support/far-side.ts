@@ -33,6 +33,11 @@ export class FarSide implements ForeignSide {
     return this.server.port;
   }
 
+  /** Parcels that it took so far, repeats included. */
+  get count(): number {
+    return this.#parcels.length;
+  }
+
   aliasOf(person: string): string {
     return `${new FakeNetwork().codec.encode(new FakeNetwork().address(person)).join('.')}.fake.gateway.eth`;
   }

@@ -137,6 +137,11 @@ export class FaultWorld {
     await Promise.all([email.handIn(ofNetwork('email')), fake.handIn(ofNetwork('fake'))]);
   }
 
+  /** How many parcels the fake network took so far, repeats included. */
+  get parcels(): number {
+    return this.parts.fake.count;
+  }
+
   /** How often something was not taken so far. */
   get refusals(): number {
     return Object.values(this.traffic).reduce((sum, { refusals }) => sum + refusals, 0);

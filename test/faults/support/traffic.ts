@@ -49,14 +49,30 @@ export class Traffic {
     return Promise.all(all);
   }
 
-  /** Those of a pair one after the other, again and again until each is accepted, whatever happens to the service. */
-  async handIn(letters: readonly Letter[]): Promise<void> {
-    const pairs = Map.groupBy(letters, ({ pair }) => pair);
-    await Promise.all(
-      [...pairs.values()].map(async (ofPair) => {
+  /** So many letters from our accounts to so many people there: few of them wait for one another. */
+  async writeToMany(count: number, receivers: number): Promise<Letter[]> {
+    const authors = Object.keys(this.accounts);
+    const letters: Letter[] = [];
+    const author = async (name: string, share: number) => {
+      for (let index = 0; index < share; index += 1)
+        letters.push(await this.#letter('from-dm3', name, `person${index % receivers}`));
+    };
+    await Promise.all(authors.map((name) => author(name, count / authors.length)));
+    return letters;
+  }
+
+  /**
+   * Those of a pair one after the other, again and again until each is accepted, whatever happens to the service.
+   * @param atOnce pairs
+   */
+  async handIn(letters: readonly Letter[], atOnce = Infinity): Promise<void> {
+    const pairs = [...Map.groupBy(letters, ({ pair }) => pair).values()];
+    const hand = async () => {
+      for (let ofPair = pairs.shift(); ofPair; ofPair = pairs.shift()) {
         for (const letter of ofPair) await this.#insist(letter);
-      }),
-    );
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, pairs.length) }, hand));
   }
 
   /** Nobody insists any longer. */
