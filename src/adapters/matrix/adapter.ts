@@ -31,7 +31,7 @@ import { MatrixIntake } from './intake.js';
 import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
 import { PortalParts } from './portals/portal-parts.js';
-import { LinkCommands } from './link-commands.js';
+import { ChatCommands } from './chat-commands.js';
 import { MatrixLimits } from './limits.js';
 import { MatrixLinking } from './linking.js';
 import { MediaBudget } from './media-budget.js';
@@ -254,7 +254,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       budget,
       membership,
       portals: inPortals,
-      links: new LinkCommands({ api, linking }),
+      commands: new ChatCommands({ api, botId: this.#botId, answer: (...said) => inPortals.answer(...said) }),
       isOurs,
       now,
     });

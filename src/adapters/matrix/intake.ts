@@ -9,7 +9,7 @@ import { RECEIPT, type MatrixEvent } from './event.js';
 import type { EventStore } from './event.store.js';
 import { fromMatrix, type MatrixMessage } from './from-matrix.js';
 import type { EventHandler } from './inbox.js';
-import type { LinkCommands } from './link-commands.js';
+import type { ChatCommands } from './chat-commands.js';
 import type { MediaBudget } from './media-budget.js';
 import { fetchFile, type HeldFile } from './media.js';
 import type { Membership } from './membership.js';
@@ -29,7 +29,7 @@ interface Parts {
   readonly budget: MediaBudget;
   readonly membership: Membership;
   readonly portals: PortalIntake;
-  readonly links: LinkCommands;
+  readonly commands: ChatCommands;
   readonly isOurs: (userId: string) => boolean;
   readonly now: () => number;
 }
@@ -59,7 +59,7 @@ export class MatrixIntake implements EventHandler {
     if (event.type === 'm.room.tombstone') return membership.upgraded(room, event);
     if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
       return membership.encrypted(room, event);
-    if (await this.parts.links.handle(room, event)) return;
+    if (await this.parts.commands.handle(room, event)) return;
     const said = fromMatrix(event, (id) => (id === room.ghost ? room.name : this.#shortName(id)));
     if (said && (await this.#isPassedOn(said, event))) await this.#receive(room, event, said);
   }

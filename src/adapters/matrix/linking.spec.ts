@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '../../common/errors.js';
 import type { EnsName, EthAddress } from '../../common/ids.js';
 import type { LinkDesk, LinkOffer } from '../../gateway/adapter/adapter.js';
-import { LinkCommands } from './link-commands.js';
+import { ChatCommands } from './chat-commands.js';
 import { MatrixLinking } from './linking.js';
 import type { Room } from './room.store.js';
 
@@ -105,8 +105,10 @@ describe('In a chat', () => {
     user: ALICE,
   };
   const sent: unknown[] = [];
-  const commands = new LinkCommands({
-    linking,
+  const commands = new ChatCommands({
+    botId: '@dm3bot:hs.org',
+    answer: async ({ sender }, { verb, words }) =>
+      verb === 'unlink' ? linking.unlink(sender) : linking.answer(sender, words),
     api: {
       send: async (...args) => {
         sent.push(args);
@@ -136,14 +138,14 @@ describe('In a chat', () => {
 
   it.each([
     [text('  !DM3   Link')],
+    [text('!dm3')],
+    [text('!dm3 bridge bob.eth')],
     [text('!dm3 unlink')],
     [text('> <@dm3_bob.eth:hs.org> Sign this\n\n!dm3 link bob.eth 0x00')],
     [{ ...text('* !dm3 link'), 'm.new_content': text('!dm3 link') }],
   ])('%j is one', async (content) => expect(await say(content)).toBe(true));
 
   it.each([
-    [text('!dm3')],
-    [text('!dm3 help')],
     [text('!dm3link')],
     [text('say !dm3 link')],
     [{ msgtype: 'm.notice', body: '!dm3 link' }],

@@ -26,13 +26,18 @@ describe('a command', () => {
     expect(said(text(body))).toEqual(expected);
   });
 
+  it('may be what somebody changes his words to, and not what they were', () => {
+    const edit = (old: string, now: string) => ({ ...text(old), 'm.new_content': text(now) });
+    expect(said(edit('* !dm3 help', '!dm3 help'))).toEqual({ verb: 'help', words: [] });
+    expect(said(edit('!dm3 help', 'never mind'))).toBeNull();
+  });
+
   it('may answer something', () => {
     expect(said(text('> <@b:c> words\n\n!dm3 members'))).toEqual({ verb: 'members', words: [] });
   });
 
   it.each([
     ['a notice', { ...text('!dm3 help'), msgtype: 'm.notice' }, {}],
-    ['an edit', { ...text('!dm3 unbridge'), 'm.relates_to': { rel_type: 'm.replace', event_id: '$0' } }, {}],
     ['a state', text('!dm3 help'), { state_key: '' }],
     ['another event', text('!dm3 help'), { type: 'm.sticker' }],
     ['no text', { msgtype: 'm.text', body: 7 }, {}],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EnsName, EthAddress } from '../../../common/ids.js';
-import type { MatrixEvent } from '../event.js';
+import { objectIn, textIn, type MatrixEvent } from '../event.js';
 import { withoutReplyFallback } from '../html.js';
 
 /** A command, as somebody wrote it. */
@@ -27,13 +27,11 @@ export function readCommand(body: string): CommandText | null {
   return { verb: verb.toLowerCase(), words };
 }
 
-/** What somebody in a room says to the gateway; null for all else, also for what he said and then changed. */
+/** What somebody says to the gateway, also by changing what he said before; null for all else. */
 export function commandIn({ type, content, state_key }: MatrixEvent): CommandText | null {
-  if (type !== 'm.room.message' || state_key !== undefined || content['msgtype'] !== 'm.text') return null;
-  const relates = content['m.relates_to'] as { rel_type?: unknown } | undefined;
-  const body = content['body'];
-  if (typeof body !== 'string' || relates?.rel_type === 'm.replace') return null;
-  return readCommand(withoutReplyFallback(body));
+  const said = 'm.new_content' in content ? objectIn(content, 'm.new_content') : content;
+  if (type !== 'm.room.message' || state_key !== undefined || said['msgtype'] !== 'm.text') return null;
+  return readCommand(withoutReplyFallback(textIn(said, 'body') ?? ''));
 }
 
 const memberCommandSchema = z.object({ name: z.string(), identity: z.string(), body: z.string() });

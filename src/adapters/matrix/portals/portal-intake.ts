@@ -4,12 +4,13 @@ import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import type { Database } from '../../../storage/database.js';
 import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
+import { toForeign } from '../address.js';
 import { RECEIPT, type MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import { fromMatrix, type MatrixMessage } from '../from-matrix.js';
 import { isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
-import { commandIn, MEMBER_COMMAND, readMemberCommand } from './command-text.js';
+import { commandIn, MEMBER_COMMAND, readMemberCommand, type CommandText } from './command-text.js';
 import { membersText, type RoomCommands } from './commands.js';
 import type { FanOut } from './fan-out.js';
 import type { Member, MemberStore } from './member.store.js';
@@ -68,6 +69,11 @@ export class PortalIntake {
     return command !== null;
   }
 
+  /** The answer to a command that was given elsewhere. */
+  answer(event: MatrixEvent, command: CommandText): Promise<string> {
+    return this.parts.commands.answer(event, command);
+  }
+
   /** Tells the author once, in the room. @returns false if the event belongs to no portal */
   async fail(event: MatrixEvent, error: unknown): Promise<boolean> {
     const { db, store, bot } = this.parts;
@@ -112,11 +118,16 @@ export class PortalIntake {
     return type === 'edit' ? own !== false : own === true;
   }
 
-  /** By the name in dm3 where there is one. */
+  /** By the name in dm3 where there is one: his own, or the one that he is linked with. */
   async #authorOf(sender: string): Promise<string> {
-    const { ghosts, config } = this.parts;
-    const name = isGhostId(sender, config.serverName) ? await ghosts.nameOf(sender) : null;
-    return name ?? sender;
+    const { ghosts, config, port } = this.parts;
+    if (isGhostId(sender, config.serverName)) return (await ghosts.nameOf(sender)) ?? sender;
+    try {
+      return (await port.links?.of(toForeign(sender))) ?? sender;
+    } catch (error) {
+      if (error instanceof GatewayError && error.retryable) return sender; // nobody can tell whether the link holds
+      throw error;
+    }
   }
 
   /** Once: the bridge has ended by then. */
