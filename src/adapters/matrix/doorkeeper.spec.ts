@@ -7,9 +7,13 @@ import type { EnsName, EthAddress, RemoteId } from '../../common/ids.js';
 import type { ForeignMessage, GatewayPort, Target } from '../../gateway/adapter/adapter.js';
 import type { NeutralType } from '../../gateway/adapter/message.js';
 import { silentLog } from '../../ops/event-log.js';
+import { AccessList } from './access.js';
 import { MatrixAdapter } from './adapter.js';
 import { toForeign } from './address.js';
 import { matrixConfigSchema, type MatrixConfigInput } from './config.js';
+import { Doorkeeper } from './doorkeeper.js';
+import type { MatrixEvent } from './event.js';
+import { MEMBER_COMMAND } from './portals/command-text.js';
 import { newRegistration } from './registration.js';
 
 const ALICE = '@alice:hs.test';
@@ -120,6 +124,8 @@ describe('Somebody who writes too fast', () => {
     expect(texts().filter((text) => text.startsWith('message'))).toEqual(five);
     expect(texts()).toContain('in another room');
     expect(homeserver.said).toHaveLength(1);
+    const [tried] = await storage.db.query<{ times: number }>('SELECT max(attempts) AS times FROM matrix_inbox');
+    expect(tried!.times).toBe(1); // it waited for its minute
   });
 
   it('is counted over all processes', async () => {
@@ -132,7 +138,7 @@ describe('Somebody who writes too fast', () => {
     expect(received).toHaveLength(3);
   });
 
-  it('may react and read as he likes, and machines that nobody hears are not told', async () => {
+  it('may read as he likes, and machines that nobody hears are not told', async () => {
     const adapter = await start(config);
     await bring(adapter, invites(ALICE, '!a'));
     await settled();
@@ -236,6 +242,27 @@ describe('Somebody whom the operator does not let in', () => {
     await write(adapter, { to: EVE, type: 'read-opened' });
     await write(adapter, { to: ALICE });
     expect(homeserver.said.map(({ content }) => content['body'])).toEqual(['hello']);
+  });
+});
+
+describe('What people of dm3 say in a room of several', () => {
+  it('is nobody’s on Matrix, whom lists and limits are for', async () => {
+    const passed: MatrixEvent[] = [];
+    const refuse = () => Promise.reject(new Error('It was counted.'));
+    const doorkeeper = new Doorkeeper({
+      handler: { handle: async (event) => void passed.push(event), fail: refuse },
+      access: new AccessList({ allow: ['@*:hs.test'], block: [] }),
+      limits: { message: refuse, invitation: refuse },
+      membership: { say: refuse, decline: refuse, reject: refuse },
+      voiceFor: refuse,
+      isOurs: (userId) => userId === BOB,
+      bridgeNotices: false,
+      now: () => now,
+    });
+    const [command, echo] = [{ ...says('bob.eth', '!x', '!dm3 leave') }, says(BOB, '!x', 'hello')];
+    for (const event of [{ ...command, type: MEMBER_COMMAND }, echo])
+      await doorkeeper.handle({ event_id: '$x', ...event });
+    expect(passed).toHaveLength(2);
   });
 });
 
