@@ -13,11 +13,12 @@ import { aliasOf, BOB, matrixWorld } from './support/matrix-world.js';
 import { DOMAIN } from './support/test-gateway.js';
 
 const FAST = { firstSeconds: 0.2, factor: 1.5, maxSeconds: 1 };
+const BOT = '@dm3bot:hs.test';
 const MAIL_GHOST = '@dm3_x._at.victim.com.email.gateway.eth:hs.test';
 
 describeWithPeer('synapse', 'A Matrix account and an ENS name', () => {
   const world = matrixWorld({
-    matrix: { block: ['@blocked:*'] },
+    matrix: { block: ['@blocked*:hs.test'] },
     gateway: {
       ccipRead: { validitySeconds: 2 },
       settings: {
@@ -152,6 +153,25 @@ describeWithPeer('synapse', 'A Matrix account and an ENS name', () => {
     await answerTo('!dm3 unlink');
     await alice.say(chat, 'once more');
     await alice.hear(chat, 'does not relay between other networks');
+  });
+
+  it('are tied in a room with the bot, too, which does not serve whom the operator does not let in', async () => {
+    const blocked = await world.synapse.user('blocked-too');
+    const together = await alice.createRoom([BOT, blocked.id]);
+    await alice.untilMember(together, BOT, 'join');
+    await blocked.join(together);
+    await alice.say(together, '!dm3 link alice.eth');
+    const { content } = await alice.hear(together, 'Sign this text');
+    const [, text] = /<pre><code>([^]*?)<\/code><\/pre>/.exec(String(content['formatted_body']))!;
+    await alice.say(together, `!dm3 link alice.eth ${await byWallet(world.gateway.alice, text!)}`);
+    await alice.hear(together, `${alice.id} is linked with alice.eth.`);
+    for (const words of ['!dm3 link bob.eth', '!dm3 help']) await blocked.say(together, words);
+    await alice.hear(together, 'does not let you use it');
+    await alice.say(together, '!dm3 unlink');
+    await alice.hear(together, 'The link is removed');
+    const answers = await alice.messages(together, BOT);
+    expect(answers.filter(({ content: { body } }) => body!.includes('Sign this text'))).toHaveLength(1);
+    expect(answers.filter(({ content: { body } }) => body!.includes('does not let you use it'))).toHaveLength(1);
   });
 
   it('are of no use to somebody whom the operator does not let in: both sides are told', async () => {

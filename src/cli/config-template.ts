@@ -138,7 +138,6 @@ ${hostnameLine(url)}  listen: { host: 0.0.0.0, port: 25 }
 #   homeserverUrl: http://127.0.0.1:8008
 #   serverName: example.org
 #   registrationFile: /etc/dm3-gateway/matrix-registration.yaml # "dm3-gateway matrix registration" writes it
-#   block: ["*:evil.example"] # whom it does not serve
 
 secrets:
   rootSecretFile: ${JSON.stringify(files.rootSecretFile)}

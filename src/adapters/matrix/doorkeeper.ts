@@ -11,8 +11,8 @@ interface Parts {
   /** What is done with what passes. */
   readonly handler: EventHandler;
   readonly access: AccessList;
-  readonly limits: MatrixLimits;
-  readonly membership: Membership;
+  readonly limits: Pick<MatrixLimits, 'message' | 'invitation'>;
+  readonly membership: Pick<Membership, 'say' | 'decline' | 'reject'>;
   /** Who of ours speaks with the author of an event in its room; null where it is none of our business. */
   readonly voiceFor: (event: MatrixEvent) => Promise<string | null>;
   readonly isOurs: (userId: string) => boolean;
