@@ -281,6 +281,58 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     expect(notices.length).toBe(1);
   });
 
+  it('keeps threads: an answer in dm3 goes into the thread, what is said of its own accord does not', async () => {
+    const { room, name } = await bridged('bob.eth');
+    const root = await alice.say(room, 'a root');
+    const relation = {
+      rel_type: 'm.thread',
+      event_id: root,
+      is_falling_back: true,
+      'm.in_reply_to': { event_id: root },
+    };
+    await alice.say(room, { msgtype: 'm.text', body: 'in the thread', 'm.relates_to': relation });
+    const asked = await world.bob.receive('in the thread');
+    await world.bob.send({ to: name, text: 'there, too', about: asked.hash });
+    expect((await alice.hear(room, 'there, too')).content['m.relates_to']).toMatchObject({ event_id: root });
+    await world.bob.send({ to: name, text: `for all, @${alice.id.slice(1)}` });
+    const { content } = await alice.hear(room, 'for all');
+    expect(content['m.relates_to']).toBeUndefined();
+    expect(content['m.mentions']).toEqual({ user_ids: [alice.id] });
+  });
+
+  it('ends when the last person leaves; a chat that is upgraded says where it goes on', async () => {
+    const { room, name } = await bridged('bob.eth');
+    await alice.leave(room);
+    await world.bob.receive('Nobody is in the room');
+    await world.bob.send({ to: name, text: 'echo?' });
+    await world.bob.receive('stands for no Matrix room that is bridged');
+
+    const chat = await alice.chatWith(BOB);
+    const { replacement_room: next } = (await alice.call('POST', `rooms/${encodeURIComponent(chat)}/upgrade`, {
+      new_version: '12',
+    })) as { replacement_room: string };
+    await alice.hear(chat, 'This chat goes on in another room');
+    await alice.untilMember(chat, BOB, 'leave');
+    await alice.invite(next, BOB);
+    await alice.untilMember(next, BOB, 'join');
+    await alice.say(next, 'the same chat elsewhere');
+    await world.bob.receive('the same chat elsewhere');
+  });
+
+  it('holds up nobody for one who cannot be reached, and says whom a message did not reach', async () => {
+    const { gateway } = world;
+    const former = await RealClient.create(gateway, await gateway.addPerson('frank.eth', { signUp: true }));
+    const { room } = await bridged('bob.eth frank.eth');
+    await former.receive('has brought you into');
+    const owner = await RealClient.create(gateway, await gateway.addPerson('frank.eth'));
+    await eventually('the name to have moved', async () => (await owner.submitProfile()).status === 200);
+    await alice.say(room, 'is everybody here?');
+    await world.bob.receive('is everybody here?');
+    await alice.hear(room, 'frank.eth: The name frank.eth belongs to somebody else now');
+    await alice.untilMember(room, '@dm3_frank.eth:hs.test', 'leave');
+    expect(await owner.incoming()).toEqual([]);
+  });
+
   it('takes commands in a chat with the bot alone, for a room that is named', async () => {
     const { room, alias } = await publicRoom(alice);
     const office = await alice.createRoom([BOT]);
@@ -324,6 +376,41 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
   async function fromRoom(person: RealClient, name: string): Promise<Received[]> {
     return (await person.incoming()).filter(({ message }) => message.metadata.from === name);
   }
+});
+
+describeWithPeer('synapse', 'A room whose members are asked first', () => {
+  const world = matrixWorld({ matrix: { askMembers: true, bridgeBy: ['@user1:*'], maxMembers: 1 } });
+
+  it('sends nothing to whoever has not agreed, and takes so many', async () => {
+    const { bob, gateway } = world;
+    const carol = await RealClient.create(gateway, await gateway.addPerson('carol.eth', { signUp: true }));
+    const [alice, erin] = [await world.somebody(), await world.somebody()];
+    const settings = { preset: 'private_chat', is_direct: false, room_alias_name: 'asked' };
+    const room = await alice.createRoom([BOT, erin.id], {
+      ...settings,
+      power_level_content_override: { users_default: 100 },
+    });
+    const name = '_room.asked._at.hs.test.matrix.gateway.eth';
+    await erin.join(room);
+    await alice.untilMember(room, BOT, 'join');
+    await erin.say(room, '!dm3 bridge bob.eth');
+    await alice.hear(room, `${erin.id} may not bridge rooms here`);
+    await alice.say(room, '!dm3 bridge bob.eth');
+    await alice.hear(room, '- bob.eth is asked to take part.');
+    await bob.receive(`${alice.id} asks you into the Matrix room #asked:hs.test`);
+    await alice.say(room, 'before he agrees');
+    await bob.send({ to: name, text: '!dm3 join' });
+    await bob.receive('You take part in the room #asked:hs.test.');
+    await alice.untilMember(room, BOB, 'join');
+    await alice.say(room, 'and after');
+    await bob.receive('and after');
+    const heard = (await bob.incoming()).filter(({ message }) => message.message?.includes('before he agrees'));
+    expect(heard).toEqual([]);
+    await alice.say(room, '!dm3 invite carol.eth');
+    await alice.hear(room, 'carol.eth: This room has 1 members in dm3');
+    await carol.send({ to: name, text: 'me, too' });
+    await carol.receive('You are not in the room #asked:hs.test');
+  });
 });
 
 function fileOf({ attachments }: Received['message']): Buffer {
