@@ -1,16 +1,20 @@
 import { beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { escapeIdentifier } from 'pg';
 import { RealClient, type Received } from './support/dm3-lib.js';
 import { describeWithPeer } from './support/describe-with-peer.js';
 import { eventually } from './support/eventually.js';
 import type { MatrixUser } from './support/matrix-user.js';
 import { BOB, matrixWorld } from './support/matrix-world.js';
+import { secretsIn } from './support/secrets.js';
 
 const BOT = '@dm3bot:hs.test';
 const CAROL = '@dm3_carol.eth:hs.test';
 const DAVE = '@dm3_dave.eth:hs.test';
 
 describeWithPeer('synapse', 'A room that is bridged', () => {
-  const world = matrixWorld();
+  const logged: string[] = [];
+  const destination = { write: (line: string) => void logged.push(line) };
+  const world = matrixWorld({ gateway: { log: { level: 'debug', destination } } });
   let alice: MatrixUser;
   let carol: RealClient;
   let dave: RealClient;
@@ -179,7 +183,7 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await world.bob.receive('he is gone');
     expect((await fromRoom(dave, name)).some(({ message }) => message.message?.includes('he is gone'))).toBe(false);
 
-    const closed = await bridged('bob.eth', { preset: 'private_chat' });
+    const closed = await bridged('bob.eth', { preset: 'ofTwochat' });
     await dave.send({ to: closed.name, text: 'me too' });
     await dave.receive(`You are not in the room ${closed.alias}`);
     await alice.invite(closed.room, DAVE);
@@ -234,7 +238,7 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     const asked = await alice.say(next, '!dm3 unbridge');
     expect((await answerTo(alice, next, asked)).content.body).toContain('not bridged any more');
 
-    const closed = await bridged('bob.eth', { preset: 'private_chat' });
+    const closed = await bridged('bob.eth', { preset: 'ofTwochat' });
     const upgraded = (await alice.call('POST', `rooms/${encodeURIComponent(closed.room)}/upgrade`, {
       new_version: '12',
     })) as { replacement_room: string };
@@ -333,6 +337,31 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     expect(await owner.incoming()).toEqual([]);
   });
 
+  it('leaves nothing of it readable, neither in the database nor in the log, while it is under way and afterwards', async () => {
+    const { room, alias, name } = await bridged('bob.eth carol.eth');
+    const said: [string, string][] = [];
+    const found = new Set<string>();
+    const look = async () => {
+      const { as_token, hs_token } = world.synapse.registration;
+      const names = { room, alias, name, alice: alice.id, bot: BOT, ghost: BOB, as_token, hs_token };
+      const secrets = new Map([...Object.entries(names), ...said]);
+      for (const line of [...(await everyRow()), ...logged])
+        secretsIn(line, secrets).forEach((what) => found.add(what));
+    };
+    for (const index of [1, 2, 3, 4]) {
+      const text = `the launch is on day ${index}${index} of the month`;
+      said.push([`text ${index}`, text], [`event ${index}`, await alice.say(room, text)]);
+      await look();
+      await world.bob.send({ to: name, text: `understood, on day ${index}${index}, by train` });
+      said.push([`answer ${index}`, `understood, on day ${index}${index}, by train`]);
+      await look();
+    }
+    await carol.receive('understood, on day 44');
+    await look();
+    expect([...found]).toEqual([]);
+    expect(logged.length).toBeGreaterThan(100);
+  });
+
   it('takes commands in a chat with the bot alone, for a room that is named', async () => {
     const { room, alias } = await publicRoom(alice);
     const office = await alice.createRoom([BOT]);
@@ -342,9 +371,27 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await alice.untilMember(room, BOB, 'join');
     await alice.say(room, 'bridged from afar');
     await world.bob.receive('bridged from afar');
+    const chat = await alice.chatWith(CAROL);
+    await alice.invite(chat, BOT);
+    await alice.untilMember(chat, BOT, 'join');
+    const ofTwo = await alice.say(office, `!dm3 bridge ${chat} bob.eth`);
+    expect((await answerTo(alice, office, ofTwo)).content.body).toContain('a chat of two');
     const missing = await alice.say(office, '!dm3 bridge #nowhere:hs.test bob.eth');
     expect((await answerTo(alice, office, missing)).content.body).toContain('There is no room #nowhere:hs.test');
   });
+
+  /** All rows of all tables, as JSON with the bytes as text. */
+  async function everyRow(): Promise<string[]> {
+    const { db } = world.gateway;
+    const sql = 'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1';
+    const tables = await db.query<{ name: string }>(sql, [db.schema]);
+    const rows = await Promise.all(tables.map(({ name }) => db.query(`SELECT * FROM ${escapeIdentifier(name)}`)));
+    const asText = (_: string, value: unknown) =>
+      (value as { type?: string } | null)?.type === 'Buffer'
+        ? Buffer.from((value as { data: number[] }).data).toString('latin1')
+        : value;
+    return rows.flat().map((row) => JSON.stringify(row, asText));
+  }
 
   async function publicRoom(owner: MatrixUser, more: Readonly<Record<string, unknown>> = {}) {
     const local = `room${++rooms}`;
@@ -385,7 +432,7 @@ describeWithPeer('synapse', 'A room whose members are asked first', () => {
     const { bob, gateway } = world;
     const carol = await RealClient.create(gateway, await gateway.addPerson('carol.eth', { signUp: true }));
     const [alice, erin] = [await world.somebody(), await world.somebody()];
-    const settings = { preset: 'private_chat', is_direct: false, room_alias_name: 'asked' };
+    const settings = { preset: 'ofTwochat', is_direct: false, room_alias_name: 'asked' };
     const room = await alice.createRoom([BOT, erin.id], {
       ...settings,
       power_level_content_override: { users_default: 100 },

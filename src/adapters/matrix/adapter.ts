@@ -226,7 +226,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const chats = new MatrixRooms({ db, api, store: rooms, serverName, newChat });
     const limit = new MediaLimit({ api, now });
     const bot = new MatrixBot({ db, api, store: accounts, userId: this.#botId });
-    const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, config });
+    const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, chats: rooms, config });
     const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
     const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
     const sender = new MatrixSender(parts);

@@ -10,6 +10,7 @@ import type { MatrixEvent } from '../event.js';
 import { ghostId, isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { MatrixLinking } from '../linking.js';
+import type { RoomStore } from '../room.store.js';
 import { cleanLine } from '../text.js';
 import type { CommandText } from './command-text.js';
 import { fitsAny } from './globs.js';
@@ -25,6 +26,7 @@ interface Parts {
   readonly bot: MatrixBot;
   readonly ghosts: MatrixGhosts;
   readonly store: PortalStore;
+  readonly chats: RoomStore;
   readonly members: MemberStore;
   readonly life: PortalLife;
   readonly linking: MatrixLinking;
@@ -111,7 +113,7 @@ export class RoomCommands {
     if (!fitsAny(bridgeBy, event.sender)) throw new CommandRefusedError(notAllowed(event.sender));
     const rights = await this.#rights(order);
     if (!rights.mayRule) throw new CommandRefusedError(mayNot('change the settings of the room'));
-    await this.#checkReadable(room);
+    await this.#checkUsable(room);
     const { found, lines } = await this.#lookUp(words);
     const known = await store.find(db, room);
     if (words.length > 0 && found.length === 0 && known?.state !== 'open') {
@@ -201,8 +203,10 @@ export class RoomCommands {
     }
   }
 
-  async #checkReadable(room: string): Promise<void> {
-    const { api, bot } = this.parts;
+  async #checkUsable(room: string): Promise<void> {
+    const { db, api, bot, chats } = this.parts;
+    const chat = await chats.find(db, room);
+    if (chat && chat.state !== 'closed' && chat.state !== 'declined') throw new CommandRefusedError(A_CHAT);
     if (await api.state(bot.userId, room, 'm.room.encryption')) throw new CommandRefusedError(ENCRYPTED_ROOM);
   }
 
@@ -252,6 +256,7 @@ export class RoomCommands {
   }
 }
 
+const A_CHAT = 'This room is a chat of two, and what is said in it is for these two only.';
 const NOT_BRIDGED = 'This room is not bridged. `!dm3 bridge bob.eth` does it.';
 
 export function membersText(members: readonly Member[], name: string): string {

@@ -9,6 +9,7 @@ import type { EventStore } from '../event.store.js';
 import type { MediaBudget } from '../media-budget.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { MatrixLinking } from '../linking.js';
+import type { RoomStore } from '../room.store.js';
 import { shortNameOf } from '../short-name.js';
 import { RoomCommands } from './commands.js';
 import { FanOut } from './fan-out.js';
@@ -26,6 +27,7 @@ interface Line {
   readonly bot: MatrixBot;
   readonly ghosts: MatrixGhosts;
   readonly events: EventStore;
+  readonly chats: RoomStore;
   readonly sealer: Sealer;
   readonly config: MatrixConfig;
 }
