@@ -83,7 +83,8 @@ Ctrl-C stops everything.
 function matrixLines({ matrix }: SandboxFile): string {
   if (!matrix) return '';
   const people = matrix.users.map(({ id, password }) => `${id} (${password})`).join(', ');
-  return `  Matrix             ${matrix.homeserverUrl}   ${people}; invite @dm3_bob.eth:${matrix.serverName} to a chat\n`;
+  return `  Matrix             ${matrix.homeserverUrl}   ${people}; invite @dm3_bob.eth:${matrix.serverName} to a chat, or
+                     ${matrix.bot} into a room and write "!dm3 bridge bob.eth" there\n`;
 }
 
 function wholeNumber(text: string): number {
