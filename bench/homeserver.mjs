@@ -1,5 +1,5 @@
 // As much of a homeserver as a gateway needs, and its side that brings events: one transaction at a time, as Synapse does.
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serve } from './processes.mjs';
@@ -7,6 +7,8 @@ import { serve } from './processes.mjs';
 const LOOPBACK = '127.0.0.1';
 /** As Synapse: events that come while a transaction is under way go together with the next one. */
 const MOST_AT_ONCE = 100;
+/** Just below what the gateway takes by default. */
+const FILE = randomBytes(19_900_000);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 let hs;
@@ -30,12 +32,17 @@ serve(
 );
 
 async function answer({ pathname, searchParams }, response) {
+  if (pathname.includes('/media/download/')) return sendFile(response);
   const [kind, json, status] = answerTo(pathname, searchParams);
   calls.set(kind, (calls.get(kind) ?? 0) + 1);
   if (kind === 'ping') await deliver('POST', 'ping', {}).catch(() => undefined);
   const body = JSON.stringify(json);
   response.writeHead(status ?? 200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
+}
+
+function sendFile(response) {
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': FILE.length }).end(FILE);
 }
 
 function answerTo(path, query) {
@@ -87,6 +94,11 @@ function eventOf(kind, room, ghosts) {
     origin_server_ts: Date.now(),
   };
   if (kind === 'message') return { ...base, type: 'm.room.message', content: { msgtype: 'm.text', body: WORDS } };
+  if (kind === 'file') {
+    const info = { size: FILE.length, mimetype: 'application/octet-stream' };
+    const content = { msgtype: 'm.file', body: 'large.bin', url: `mxc://${hs.serverName}/large`, info };
+    return { ...base, type: 'm.room.message', content };
+  }
   const content = { membership: 'invite', is_direct: true };
   return { ...base, type: 'm.room.member', state_key: ghosts[room % ghosts.length], content };
 }

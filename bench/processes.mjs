@@ -55,7 +55,13 @@ export function cpuSeconds(pid) {
 }
 
 /** Memory that a process has in use, MB (proc_pid_status(5)). */
-export function residentMb(pid) {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+export const residentMb = (pid) => megabytes(pid, 'VmRSS');
+
+/** The most that it ever had. */
+export const peakMb = (pid) => megabytes(pid, 'VmHWM');
+
+function megabytes(pid, field) {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status);
   return (Number(kilobytes) * 1_024) / 1e6;
 }

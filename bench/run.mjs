@@ -64,7 +64,7 @@ async function measure(sections, plan, report) {
     if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('matrix')) {
-      for (const section of await (await import('./matrix.mjs')).measureMatrix(stage, plan)) report(section);
+      for await (const section of (await import('./matrix.mjs')).measureMatrix(stage, plan)) report(section);
     }
     if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));
   } finally {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { describeWithPeer } from './support/describe-with-peer.js';
 import { eventually } from './support/eventually.js';
 import { ask } from './support/http-answer.js';
+import { surviveOutage } from './support/matrix-outage.js';
 import type { MatrixUser } from './support/matrix-user.js';
 import { aliasOf, BOB, matrixWorld } from './support/matrix-world.js';
 
@@ -171,6 +172,10 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     await alice.say(room, 'I am back');
     await world.bob.receive('I am back');
   });
+
+  it('a homeserver that is restarted has thirty messages each way in order, and once', async () => {
+    await surviveOutage(world, { alice, room, away: async () => undefined });
+  }, 120_000);
 
   it('a link that breaks off again and again loses and doubles nothing', async () => {
     const texts = numbered('through the storm');

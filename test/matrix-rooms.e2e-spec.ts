@@ -105,6 +105,18 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await carol.receive('Only the author of a message can change or delete it');
   });
 
+  it('knows by their names those who are in it, and nobody else', async () => {
+    const { room, name } = await bridged('bob.eth carol.eth');
+    await world.bob.send({ to: name, text: `Ask carol.eth, ${alice.id} or @dave.eth, not @room` });
+    const { content } = await alice.hear(room, 'Ask carol.eth');
+    const pill = (id: string, words: string) => `<a href="https://matrix.to/#/${id}">${words}</a>`;
+    expect(content).toMatchObject({
+      formatted_body: `<p>Ask ${pill(CAROL, 'carol.eth')}, ${pill(alice.id, alice.id)} or @dave.eth, not @room</p>`,
+      'm.mentions': { user_ids: [CAROL, alice.id] },
+    });
+    await carol.receive(`**bob.eth**: Ask carol.eth, ${alice.id} or @dave.eth, not @room`);
+  });
+
   it('takes pictures along, byte for byte', async () => {
     const { room, name } = await bridged('bob.eth carol.eth');
     const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]);

@@ -23,7 +23,7 @@ export class AccessList {
   }
 
   /**
-   * Whether something leaves for Matrix. Notices do: they are about what was taken from there.
+   * Whether something leaves for Matrix. Notices do, and what takes them back: they are about what was taken from there.
    * @throws DeliveryFailedError NOT_SERVED: permanent
    */
   lets(rendered: RenderedMatrix): boolean {

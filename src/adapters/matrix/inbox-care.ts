@@ -20,14 +20,17 @@ export interface TroubledEvent {
 /** Of the key, in hex. */
 const ROOM_DIGITS = 12;
 
-/** Those that wait after a failure, then those given up, newest first. What they say is never looked at. */
-export function troubledEvents(db: Queryable, limit = 100): Promise<TroubledEvent[]> {
+/** Those that wait after a failure, then those given up, newest first, `limit` of each. What they say is not looked at. */
+export async function troubledEvents(db: Queryable, limit = 100): Promise<TroubledEvent[]> {
+  return [...(await inState(db, 'waiting', limit)), ...(await inState(db, 'failed', limit))];
+}
+
+function inState(db: Queryable, state: TroubledEvent['state'], limit: number): Promise<TroubledEvent[]> {
   const sql = `SELECT id, state, substr(encode(room_key, 'hex'), 1, ${ROOM_DIGITS}) AS room, code, attempts,
       received_at AS "receivedAt", CASE state WHEN 'waiting' THEN next_at END AS "nextAt", settled_at AS "failedAt",
       sealed_event IS NOT NULL AS "isKept"
-    FROM matrix_inbox WHERE code IS NOT NULL
-    ORDER BY state = 'failed', coalesce(settled_at, received_at) DESC LIMIT $1`;
-  return db.query<{ [Field in keyof TroubledEvent]: TroubledEvent[Field] }>(sql, [limit]);
+    FROM matrix_inbox WHERE state = $1 AND code IS NOT NULL ORDER BY coalesce(settled_at, received_at) DESC LIMIT $2`;
+  return db.query<{ [Field in keyof TroubledEvent]: TroubledEvent[Field] }>(sql, [state, limit]);
 }
 
 /**

@@ -27,6 +27,11 @@ interface Parts {
 }
 
 const CONCURRENCY = 16;
+/**
+ * After a kill the rooms that were under way wait for their leases. They can be short: an event that two processes are
+ * at, since one fell silent and came back, is handled twice, which changes nothing.
+ */
+const LONGEST_LEASE_SECONDS = 10;
 const RENEWALS_PER_LEASE = 3;
 const POLL_MS = 1_000;
 const MAX_PAUSE_SECONDS = 300;
@@ -47,7 +52,11 @@ export class MatrixInbox {
   #kick: () => void = () => {};
   #kicked = false;
 
-  constructor(private readonly parts: Parts) {}
+  readonly #leaseSeconds: number;
+
+  constructor(private readonly parts: Parts) {
+    this.#leaseSeconds = Math.min(parts.leaseSeconds, LONGEST_LEASE_SECONDS);
+  }
 
   /** Takes responsibility: returns after the commit. @returns how many of them are new @throws StorageUnavailableError */
   async accept(events: readonly MatrixEvent[]): Promise<number> {
@@ -77,8 +86,7 @@ export class MatrixInbox {
   }
 
   async #run(stopping: AbortSignal): Promise<void> {
-    const { leaseSeconds } = this.parts;
-    const renewing = setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / RENEWALS_PER_LEASE).unref();
+    const renewing = setInterval(() => void this.#renew(), (this.#leaseSeconds * 1_000) / RENEWALS_PER_LEASE).unref();
     while (!stopping.aborted) {
       this.#kicked = false;
       await this.#claim();
@@ -96,11 +104,11 @@ export class MatrixInbox {
   }
 
   async #claim(): Promise<void> {
-    const { db, store, log, leaseSeconds } = this.parts;
+    const { db, store, log } = this.parts;
     const limit = CONCURRENCY - this.#running.size;
     if (limit <= 0) return;
     try {
-      for (const item of await store.claim(db, limit, leaseSeconds)) {
+      for (const item of await store.claim(db, limit, this.#leaseSeconds)) {
         const work = this.#process(item).finally(() => {
           this.#running.delete(item.id);
           this.wake();
@@ -113,8 +121,9 @@ export class MatrixInbox {
   }
 
   async #renew(): Promise<void> {
-    const { db, store, leaseSeconds } = this.parts;
-    if (this.#running.size > 0) await store.renew(db, [...this.#running.keys()], leaseSeconds).catch(() => undefined);
+    const { db, store } = this.parts;
+    if (this.#running.size > 0)
+      await store.renew(db, [...this.#running.keys()], this.#leaseSeconds).catch(() => undefined);
   }
 
   /** Never rejects: what could not be written down is left to the lease. */

@@ -5,8 +5,8 @@ import { isRefusal, type MatrixApi } from './api.js';
 import { toDeliveryError } from './errors.js';
 import type { EventStore } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
-import type { MatrixEvent } from './event.js';
 import { decodedPieces, type MediaLimit } from './media.js';
+import type { MatrixEvent } from './event.js';
 import { partId } from './part-id.js';
 import { isCommandText, memberCommand } from './portals/command-text.js';
 import type { MatrixPortals } from './portals/portals.js';
@@ -23,6 +23,7 @@ import type {
 } from './rendering.js';
 import type { MatrixRooms } from './rooms.js';
 import { readableSize } from './text.js';
+import { textPart } from './to-matrix.js';
 
 interface Parts {
   readonly db: Database;
@@ -70,9 +71,9 @@ export class MatrixSender {
     const targets = rendered.target === null ? [] : await this.parts.events.eventsOf(this.parts.db, rendered.target);
     switch (rendered.kind) {
       case 'message':
-        return this.#message(place, rendered, targets[0]);
+        return this.#message(place, await this.#addressed(rendered), targets[0]);
       case 'edit':
-        return this.#edit(place, rendered, targets[0]);
+        return this.#edit(place, await this.#addressed(rendered), targets[0]);
       case 'reaction':
         return this.#react(place, rendered, targets[0]);
       case 'delete':
@@ -88,6 +89,15 @@ export class MatrixSender {
     await ghosts.ensure(speaker.name);
     const { ghost, roomId } = await rooms.forSending(speaker);
     return { as: ghost, room: roomId };
+  }
+
+  /** With the names of those who are in a room of several just now. */
+  async #addressed(rendered: RenderedText): Promise<RenderedText> {
+    const { speaker, parts } = rendered;
+    if (!('portal' in speaker)) return rendered;
+    const text = parts.map((part) => (part.kind === 'text' ? part.body : '')).join('\n');
+    const people = await this.parts.portals.mentionable(speaker, text);
+    return { ...rendered, parts: parts.map((part) => (part.kind === 'text' ? textPart(part.body, people) : part)) };
   }
 
   /** Carried out where events are handled, in the order of the room. */

@@ -13,8 +13,6 @@ import { cleanFileName, cleanText } from './text.js';
 
 /** An event has 65,536 bytes at most; JSON may double a byte, and the text stands there again as HTML. */
 const MAX_PART_BYTES = 12_000;
-/** More are no words to anybody. */
-const MAX_MENTIONS = 20;
 
 /**
  * Message of a dm3 user -> what his ghost will do.
@@ -105,22 +103,14 @@ function render(outgoing: OutgoingMessage, speaker: Speaker, thread: string | nu
   }
 }
 
-/**
- * Whose names are to be known in a chat of two: those of the two. In a room of several people go by their ids there:
- * dm3 shows them so.
- */
-function peopleOf({ from, toNames = [], message }: OutgoingMessage, speaker: Speaker): Mentionable[] {
-  if ('portal' in speaker) return idsIn(message.text).map((id) => ({ id, names: [id.slice(1).toLowerCase()] }));
+/** Whose names are known in a chat of two: those of the two. Who is in a room of several shows when it leaves. */
+function peopleOf({ from, toNames = [] }: OutgoingMessage, speaker: Speaker): Mentionable[] {
+  if ('portal' in speaker) return [];
   const { ghost, user } = speaker;
   return [
     { id: user, names: [user.slice(1), ...toNames].map((name) => name.toLowerCase()) },
     { id: ghost, names: [from.name] },
   ];
-}
-
-function idsIn(text: string): string[] {
-  const found = text.match(/@[a-z0-9._=/+-]+:[a-z0-9.-]*[a-z0-9](?::\d{1,5})?/gi) ?? [];
-  return [...new Set(found)].filter((id) => parseUserId(id)).slice(0, MAX_MENTIONS);
 }
 
 /** @throws UnsupportedMessageError for what somebody on Matrix wrote: only its author may change it */
@@ -137,7 +127,8 @@ function partsOf({ text, attachments }: NeutralMessage, people: readonly Mention
   return [...texts.map((body) => textPart(body, people)), ...files];
 }
 
-function textPart(body: string, people: readonly Mentionable[]): Part {
+/** @param people whose names become pills */
+export function textPart(body: string, people: readonly Mentionable[]): Part {
   const { html, mentioned } = formatMarkdown(body, people);
   return { kind: 'text', body, html, mentions: mentioned };
 }

@@ -6,6 +6,7 @@ import { isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
 import { objectIn } from '../event.js';
 import type { MatrixGhosts } from '../ghosts.js';
+import type { Mentionable } from '../mentions.js';
 import type { PortalSpeaker } from '../rendering.js';
 import type { Member, MemberState, MemberStore } from './member.store.js';
 import type { Portal, PortalStore } from './portal.store.js';
@@ -20,6 +21,9 @@ interface Parts {
   /** Whether people of dm3 may join public rooms by writing to them. */
   readonly joinByWriting: boolean;
 }
+
+/** Somebody's id may stand in such a text; the homeserver is asked for no other. */
+const HAS_IDS = /[^\s:]:[\w[]/;
 
 /** Neither bot nor ghost may do it; somebody in the room can. */
 export class NotInvitedError extends GatewayError {
@@ -59,6 +63,18 @@ export class MatrixPortals {
     const portal = await this.parts.store.byAddress(this.parts.db, address);
     if (!portal || portal.state === 'closed') throw notBridged();
     return portal;
+  }
+
+  /** Who can be mentioned in what somebody says there: members by their names, people of Matrix by their ids. */
+  async mentionable(speaker: PortalSpeaker, text: string): Promise<Mentionable[]> {
+    const { db, api, bot, members } = this.parts;
+    const portal = await this.of(speaker);
+    const inDm3 = (await members.joined(db, portal)).map(({ ghost, name }) => ({ id: ghost, names: [name] }));
+    if (!HAS_IDS.test(text)) return inDm3;
+    const said = text.toLowerCase();
+    const here = await api.joinedMembers(bot.userId, portal.roomId);
+    const named = here.map((id) => ({ id, names: [id.slice(1).toLowerCase()] }));
+    return [...inDm3, ...named.filter(({ names: [name] }) => said.includes(name!))];
   }
 
   /**

@@ -1,0 +1,145 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../../../test/support/eventually.js';
+import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
+import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
+import { silentLog } from '../../ops/event-log.js';
+import type { MatrixEvent } from './event.js';
+import { retryEvents, troubledEvents } from './inbox-care.js';
+import { MatrixInbox, type EventHandler } from './inbox.js';
+import { InboxStore } from './inbox.store.js';
+
+let storage: TestStorage;
+let store: InboxStore;
+const inboxes: MatrixInbox[] = [];
+beforeAll(async () => {
+  storage = await openTestStorage('matrix_inbox');
+  store = new InboxStore(storage.sealer);
+});
+beforeEach(async () => void (await storage.db.query('TRUNCATE matrix_inbox')));
+afterEach(async () => void (await Promise.all(inboxes.splice(0).map((inbox) => inbox.stop()))));
+afterAll(() => storage.close());
+
+const event = (id: string, room = '!r'): MatrixEvent => ({
+  type: 'm.room.message',
+  event_id: id,
+  room_id: room,
+  sender: '@a:hs.test',
+  content: {},
+});
+const start = (handle: EventHandler['handle'], fail: EventHandler['fail'] = async () => undefined) => {
+  const handler = { handle, fail };
+  const inbox = new MatrixInbox({
+    db: storage.db,
+    store,
+    handler,
+    log: silentLog,
+    retrySeconds: 60,
+    leaseSeconds: 600,
+  });
+  inboxes.push(inbox);
+  inbox.start();
+  return inbox;
+};
+const empty = () =>
+  eventually('an empty inbox', async () => {
+    const waiting = "SELECT FROM matrix_inbox WHERE state = 'waiting'";
+    return (await storage.db.query(waiting)).length === 0;
+  });
+/** Something that is under way until it is told to go on. */
+function gate() {
+  let go = () => {};
+  const opened = new Promise<void>((resolve) => (go = resolve));
+  return { opened, go };
+}
+
+describe('what the homeserver brought', () => {
+  it('is taken in its order, repeats in the same transaction left out', async () => {
+    const handled: string[] = [];
+    const inbox = start(async ({ event_id: id }) => void handled.push(id));
+    const ids = Array.from({ length: 100 }, (_, index) => `$${index}`);
+    expect(await inbox.accept([...ids, '$7', '$99'].map((id) => event(id)))).toBe(100);
+    expect(await inbox.accept([event('$100'), event('$3')])).toBe(1);
+    await empty();
+    expect(handled).toEqual([...ids, '$100']);
+  });
+
+  it('is taken over soon from a process that is gone, whatever leases are elsewhere', async () => {
+    const { opened, go } = gate();
+    const begun: string[] = [];
+    const inbox = start(async ({ event_id: id }) => {
+      begun.push(id);
+      await opened;
+    });
+    await inbox.accept([event('$1')]);
+    await eventually('it to be under way', async () => begun.length > 0);
+    const lease = 'SELECT extract(epoch FROM lease_until - now())::float8 AS seconds FROM matrix_inbox';
+    const [{ seconds } = { seconds: 0 }] = await storage.db.query<{ seconds: number }>(lease);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(10);
+    await storage.db.query("UPDATE matrix_inbox SET lease_until = '-infinity'"); // that time is over
+    const other: string[] = [];
+    start(async ({ event_id: id }) => void other.push(id));
+    await empty();
+    expect(other).toEqual(['$1']);
+    go();
+  });
+
+  it('is kept where it failed for good, and has another chance when an operator wants it', async () => {
+    let isWell = false;
+    const handled: string[] = [];
+    const failed: string[] = [];
+    const refuse = new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable: false });
+    const inbox = start(
+      async ({ event_id: id }) => {
+        if (!isWell && id !== '$2') throw refuse;
+        handled.push(id);
+      },
+      async ({ event_id: id }) => void failed.push(id),
+    );
+    await inbox.accept([event('$1'), event('$2'), event('$3', '!other')]);
+    await empty();
+    expect([failed.toSorted(), handled]).toEqual([['$1', '$3'], ['$2']]);
+    const troubled = await troubledEvents(storage.db);
+    expect(troubled).toHaveLength(2);
+    expect(new Set(troubled.map(({ room }) => room)).size).toBe(2);
+    expect(troubled[0]).toMatchObject({ state: 'failed', code: 'REFUSED', attempts: 1, isKept: true, nextAt: null });
+
+    isWell = true;
+    expect(await retryEvents(storage.db, troubled[0]!.id)).toBe(1);
+    await empty();
+    expect(await retryEvents(storage.db, troubled[0]!.id)).toBe(0);
+    expect(await retryEvents(storage.db, null)).toBe(1);
+    await empty();
+    expect(handled.toSorted()).toEqual(['$1', '$2', '$3']);
+    expect(await troubledEvents(storage.db)).toEqual([]);
+  });
+
+  it('is erased when nobody wanted it for long', async () => {
+    const inbox = start(async () => {
+      throw new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable: false });
+    });
+    await inbox.accept([event('$1')]);
+    await empty();
+    expect(await store.eraseFailed(storage.db, 1, 10)).toBe(0);
+    await storage.db.query("UPDATE matrix_inbox SET settled_at = now() - interval '2 days'");
+    expect(await store.eraseFailed(storage.db, 1, 10)).toBe(1);
+    expect(await troubledEvents(storage.db)).toMatchObject([{ isKept: false }]);
+    expect(await retryEvents(storage.db, null)).toBe(0);
+  });
+
+  it('that waits for its next attempt is tried now when an operator wants it', async () => {
+    let isWell = false;
+    const inbox = start(async () => {
+      if (!isWell) throw new DeliveryFailedError({ code: 'BUSY', reason: 'later', retryable: true });
+    });
+    await inbox.accept([event('$1')]);
+    const [waiting] = await eventually('it to fail', async () => {
+      const troubled = await troubledEvents(storage.db);
+      return troubled.length > 0 && troubled;
+    });
+    expect(waiting).toMatchObject({ state: 'waiting', code: 'BUSY', attempts: 1, failedAt: null });
+    isWell = true;
+    expect(await retryEvents(storage.db, waiting!.id)).toBe(1);
+    await empty();
+  });
+});
