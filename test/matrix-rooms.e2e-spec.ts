@@ -195,7 +195,7 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await world.bob.receive('he is gone');
     expect((await fromRoom(dave, name)).some(({ message }) => message.message?.includes('he is gone'))).toBe(false);
 
-    const closed = await bridged('bob.eth', { preset: 'ofTwochat' });
+    const closed = await bridged('bob.eth', { preset: 'private_chat' });
     await dave.send({ to: closed.name, text: 'me too' });
     await dave.receive(`You are not in the room ${closed.alias}`);
     await alice.invite(closed.room, DAVE);
@@ -250,7 +250,7 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     const asked = await alice.say(next, '!dm3 unbridge');
     expect((await answerTo(alice, next, asked)).content.body).toContain('not bridged any more');
 
-    const closed = await bridged('bob.eth', { preset: 'ofTwochat' });
+    const closed = await bridged('bob.eth', { preset: 'private_chat' });
     const upgraded = (await alice.call('POST', `rooms/${encodeURIComponent(closed.room)}/upgrade`, {
       new_version: '12',
     })) as { replacement_room: string };
@@ -444,7 +444,7 @@ describeWithPeer('synapse', 'A room whose members are asked first', () => {
     const { bob, gateway } = world;
     const carol = await RealClient.create(gateway, await gateway.addPerson('carol.eth', { signUp: true }));
     const [alice, erin] = [await world.somebody(), await world.somebody()];
-    const settings = { preset: 'ofTwochat', is_direct: false, room_alias_name: 'asked' };
+    const settings = { preset: 'private_chat', is_direct: false, room_alias_name: 'asked' };
     const room = await alice.createRoom([BOT, erin.id], {
       ...settings,
       power_level_content_override: { users_default: 100 },

@@ -243,7 +243,16 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const now = () => clock.now();
     const linking = new MatrixLinking({ desk: port.links });
     const budget = new MediaBudget(config.mediaMemoryBytes);
-    const inPortals = portals.intake({ port, isOurs, now, linking, budget, bring: (some) => this.#bring(some) });
+    const inPortals = portals.intake({
+      port,
+      isOurs,
+      now,
+      linking,
+      budget,
+      limits,
+      access,
+      bring: (some) => this.#bring(some),
+    });
     const intake = new MatrixIntake({
       db,
       api,

@@ -57,8 +57,11 @@ export class MatrixApi {
     });
   }
 
-  async join(as: string, room: string): Promise<void> {
-    await this.homeserver.call({ method: 'POST', path: path`/_matrix/client/v3/join/${room}`, as, json: {} });
+  /** @param via a server that knows the room, where ours may not */
+  async join(as: string, room: string, via?: string): Promise<void> {
+    const query: Readonly<Record<string, string>> = via === undefined ? {} : { via, server_name: via };
+    const where = path`/_matrix/client/v3/join/${room}`;
+    await this.homeserver.call({ method: 'POST', path: where, as, query, json: {} });
   }
 
   async leave(as: string, room: string, reason: string): Promise<void> {
@@ -208,4 +211,15 @@ export class MatrixApi {
 
 export function isRefusal(error: unknown, errcode: string): boolean {
   return error instanceof HomeserverError && error.errcode === errcode;
+}
+
+/** False where somebody may not (any more): he was sent out, or is not to speak. @throws HomeserverError for all else */
+export async function ifAllowed(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (error) {
+    if (isRefusal(error, 'M_FORBIDDEN')) return false;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import type { EnsName } from '../../common/ids.js';
 import type { Database } from '../../storage/database.js';
-import { isRefusal, type MatrixApi } from './api.js';
+import { ifAllowed, type MatrixApi } from './api.js';
 import type { GhostAccountStore } from './ghost.store.js';
 import { localpart } from './ghost-id.js';
 import { noticeContent } from './notice.js';
@@ -44,10 +44,7 @@ export class MatrixBot {
     const as = await this.ensure();
     const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
     const content = { ...noticeContent(text), ...relation };
-    try {
-      await this.parts.api.send({ as, room, txn: transactionFor('bot', purpose) }, 'm.room.message', content);
-    } catch (error) {
-      if (!isRefusal(error, 'M_FORBIDDEN')) throw error;
-    }
+    const place = { as, room, txn: transactionFor('bot', purpose) };
+    await ifAllowed(this.parts.api.send(place, 'm.room.message', content));
   }
 }

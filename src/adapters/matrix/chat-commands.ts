@@ -1,4 +1,4 @@
-import type { MatrixApi } from './api.js';
+import { ifAllowed, type MatrixApi } from './api.js';
 import type { MatrixEvent } from './event.js';
 import { noticeContent } from './notice.js';
 import { transactionFor } from './part-id.js';
@@ -26,7 +26,7 @@ export class ChatCommands {
     const text = ABOUT_PEOPLE.has(command.verb) ? await answer(event, command) : helpText(room.name, botId);
     const relation = { 'm.relates_to': { 'm.in_reply_to': { event_id: event.event_id } } };
     const place = { as: room.ghost, room: room.roomId!, txn: transactionFor('answer', event.event_id) };
-    await api.send(place, 'm.room.message', { ...noticeContent(text), ...relation });
+    await ifAllowed(api.send(place, 'm.room.message', { ...noticeContent(text), ...relation }));
     return true;
   }
 }

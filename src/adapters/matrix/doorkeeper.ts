@@ -65,14 +65,15 @@ export class Doorkeeper implements EventHandler {
   async #paced(event: MatrixEvent): Promise<boolean> {
     if (!this.#isCounted(event)) return true;
     const { limits, voiceFor, now } = this.parts;
+    const voice = await voiceFor(event);
+    if (voice === null) return true; // it goes nowhere
     try {
       await limits.message(event.sender, event.event_id);
       return true;
     } catch (error) {
-      const voice = error instanceof TooFastError ? await voiceFor(event) : null;
-      if (voice !== null && !isAutomatic(event.content)) {
+      if (error instanceof TooFastError && !isAutomatic(event.content)) {
         const period = Math.floor(now() / TELL_EVERY_MS);
-        await this.#tell(event, voice, { key: `too fast ${event.sender} ${period}`, text: (error as Error).message });
+        await this.#tell(event, voice, { key: `too fast ${event.sender} ${period}`, text: error.message });
       }
       throw error;
     }

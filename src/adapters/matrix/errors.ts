@@ -27,6 +27,19 @@ export class HomeserverError extends GatewayError {
   }
 }
 
+/** A homeserver other than ours did not bring what it was asked for: ours is well, and only so much time is given. */
+export class OtherServerError extends GatewayError {
+  constructor({ what, cause }: { what: string; cause: unknown }) {
+    const message = `${what} could not be fetched from the homeserver it is on.`;
+    super({ code: 'OTHER_SERVER_UNREACHABLE', kind: 'unavailable', message, retryable: true, cause });
+  }
+}
+
+/** Whether our homeserver was well and could not reach another one. */
+export function isOfAnotherServer(error: unknown): boolean {
+  return error instanceof HomeserverError && error.errcode !== null && [502, 504].includes(error.status);
+}
+
 /** What an operator mends (tokens, a proxy in between) passes, too: nobody's message is given up for it. */
 function isPassing(status: number, errcode: string | null): boolean {
   if (errcode === null || status >= 500 || status === 429 || status === 401) return true;

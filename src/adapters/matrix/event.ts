@@ -50,6 +50,11 @@ export function isReceiptId(eventId: string): boolean {
   return eventId.startsWith(RECEIPT_ID);
 }
 
+/** Encryption was switched on: anybody may write a message of this type, and it means nothing. */
+export function isEncryptionState({ type, state_key }: MatrixEvent): boolean {
+  return type === 'm.room.encryption' && state_key === '';
+}
+
 /** A member of an event's content, if it is text. */
 export function textIn(content: Readonly<Record<string, unknown>>, key: string): string | null {
   const value = content[key];

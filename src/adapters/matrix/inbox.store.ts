@@ -43,13 +43,16 @@ export class InboxStore {
     return (await db.query(sql, [ids, eventKeys, roomKeys, sealed], 'matrix-inbox-add')).length;
   }
 
-  /** The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. */
+  /**
+   * The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. What was
+   * tried before lets others go first.
+   */
   async claim(db: Queryable, limit: number, leaseSeconds: number): Promise<InboxItem[]> {
     const sql = `UPDATE matrix_inbox SET lease_until = now() + make_interval(secs => $2) WHERE id IN (
         SELECT i.id FROM matrix_inbox i WHERE i.state = 'waiting' AND i.next_at <= now() AND i.lease_until < now()
           AND i.position = (SELECT min(position) FROM matrix_inbox f
             WHERE f.state = 'waiting' AND f.room_key = i.room_key)
-        ORDER BY i.position LIMIT $1 FOR UPDATE SKIP LOCKED)
+        ORDER BY i.attempts > 0, i.position LIMIT $1 FOR UPDATE SKIP LOCKED)
       RETURNING id, sealed_event, attempts, received_at`;
     const rows = await db.query<Row>(sql, [limit, leaseSeconds], 'matrix-inbox-claim');
     return rows.map(({ id, sealed_event, attempts, received_at }) => ({

@@ -5,6 +5,7 @@ import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
 import type { Database } from '../../storage/database.js';
 import { SealBrokenError } from '../../storage/errors.js';
+import { OtherServerError } from './errors.js';
 import type { MatrixEvent } from './event.js';
 import type { InboxItem, InboxStore } from './inbox.store.js';
 import { TooFastError } from './limits.js';
@@ -37,8 +38,8 @@ const POLL_MS = 1_000;
 const MAX_PAUSE_SECONDS = 300;
 /** What passes by itself is tried so long, as everything that goes to Matrix is. */
 const EXPIRY_MS = 7 * 86_400_000;
-/** A bug does not pass by itself; the room goes on without the event. */
-const BUG_ATTEMPTS = 5;
+/** A bug does not pass by itself, and what is on another server may never come: the room goes on without the event. */
+const FEW_ATTEMPTS = 5;
 const NETWORK = 'matrix' as NetworkId;
 
 /**
@@ -150,7 +151,7 @@ export class MatrixInbox {
 
   /** @returns the code it failed with for good, or `again` */
   async #failed(item: InboxItem, error: unknown): Promise<string> {
-    const { db, store, handler, log, retrySeconds } = this.parts;
+    const { db, store, log, retrySeconds } = this.parts;
     const code = errorCode(error);
     const attempt = item.attempts + 1;
     if (error instanceof GatewayError)
@@ -160,8 +161,18 @@ export class MatrixInbox {
       await store.postpone(db, item.id, code, pauseSeconds(item, error, retrySeconds));
       return 'again';
     }
-    if (!(error instanceof SealBrokenError)) await handler.fail(item.open(), error);
+    if (!(error instanceof SealBrokenError)) await this.#tell(item, error);
     return code;
+  }
+
+  /** Where the author cannot be told for good, the room goes on all the same. @throws what may pass */
+  async #tell(item: InboxItem, error: unknown): Promise<void> {
+    try {
+      await this.parts.handler.fail(item.open(), error);
+    } catch (failure) {
+      if (isRetryable(failure)) throw failure;
+      this.parts.log.warn('matrix.author-not-told', { id: item.id, network: NETWORK, code: errorCode(failure) });
+    }
   }
 }
 
@@ -171,6 +182,6 @@ function pauseSeconds({ attempts }: InboxItem, error: unknown, retrySeconds: num
 }
 
 function isOver({ attempts, receivedAt }: InboxItem, error: unknown): boolean {
-  if (!(error instanceof GatewayError)) return attempts + 1 >= BUG_ATTEMPTS;
+  if (!(error instanceof GatewayError) || error instanceof OtherServerError) return attempts + 1 >= FEW_ATTEMPTS;
   return !isRetryable(error) || Date.now() - receivedAt.getTime() > EXPIRY_MS;
 }

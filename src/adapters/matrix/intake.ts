@@ -5,7 +5,7 @@ import type { Database } from '../../storage/database.js';
 import { parseUserId, toForeign } from './address.js';
 import type { MatrixApi } from './api.js';
 import type { MatrixConfig } from './config.js';
-import { RECEIPT, type MatrixEvent } from './event.js';
+import { isEncryptionState, RECEIPT, type MatrixEvent } from './event.js';
 import type { EventStore } from './event.store.js';
 import { fromMatrix, type MatrixMessage } from './from-matrix.js';
 import type { EventHandler } from './inbox.js';
@@ -57,8 +57,7 @@ export class MatrixIntake implements EventHandler {
     const room = await this.#roomOf(event);
     if (!room) return void (await portals.handleCommand(event));
     if (event.type === 'm.room.tombstone') return membership.upgraded(room, event);
-    if (event.type === 'm.room.encrypted' || event.type === 'm.room.encryption')
-      return membership.encrypted(room, event);
+    if (event.type === 'm.room.encrypted' || isEncryptionState(event)) return membership.encrypted(room, event);
     if (await this.parts.commands.handle(room, event)) return;
     const said = fromMatrix(event, (id) => (id === room.ghost ? room.name : this.#shortName(id)));
     if (said && (await this.#isPassedOn(said, event))) await this.#receive(room, event, said);

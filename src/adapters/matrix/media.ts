@@ -1,7 +1,7 @@
 import { GatewayError } from '../../common/errors.js';
 import type { NeutralAttachment } from '../../gateway/adapter/message.js';
 import type { MatrixApi } from './api.js';
-import { HomeserverError } from './errors.js';
+import { HomeserverError, isOfAnotherServer, OtherServerError } from './errors.js';
 import type { MatrixFile } from './from-matrix.js';
 import type { MediaBudget, Release } from './media-budget.js';
 import { readableSize } from './text.js';
@@ -71,7 +71,7 @@ async function fetchWithin(
   const { name, mediaType } = file;
   const release = await budget.reserve(bytes);
   try {
-    const response = await api.download(as, file);
+    const response = await download(file, { api, as });
     const sizeBytes = declaredSize(response) ?? limitBytes;
     if (sizeBytes > limitBytes || sizeBytes > bytes) {
       await response.body?.cancel();
@@ -84,6 +84,19 @@ async function fetchWithin(
   } catch (error) {
     release();
     throw error;
+  }
+}
+
+/** @throws OtherServerError for files of other servers, also where that one is slow */
+async function download(file: MatrixFile, { api, as }: Pick<FetchOptions, 'api' | 'as'>): Promise<Response> {
+  try {
+    return await api.download(as, file);
+  } catch (cause) {
+    const isForeign = !as.endsWith(`:${file.server}`);
+    const isSlow = cause instanceof HomeserverError && cause.status === 0;
+    if (isOfAnotherServer(cause) || (isForeign && isSlow))
+      throw new OtherServerError({ what: `The file "${file.name}"`, cause });
+    throw cause;
   }
 }
 

@@ -3,7 +3,7 @@ import type { EnsName } from '../../common/ids.js';
 import type { GatewayPort, Target } from '../../gateway/adapter/adapter.js';
 import type { Database } from '../../storage/database.js';
 import { toForeign } from './address.js';
-import { isRefusal, type MatrixApi } from './api.js';
+import { ifAllowed, isRefusal, type MatrixApi } from './api.js';
 import { objectIn, textIn, type MatrixEvent } from './event.js';
 import { isGhostId } from './ghost-id.js';
 import type { MatrixGhosts } from './ghosts.js';
@@ -66,7 +66,8 @@ export class Membership {
   async say(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, body: string, about?: string): Promise<void> {
     const relation = about === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: about } } };
     const place = { as: room.ghost, room: room.roomId!, txn: transactionFor('notice', purpose) };
-    await this.parts.api.send(place, 'm.room.message', { msgtype: 'm.notice', body, 'm.mentions': {}, ...relation });
+    const content = { msgtype: 'm.notice', body, 'm.mentions': {}, ...relation };
+    await ifAllowed(this.parts.api.send(place, 'm.room.message', content));
   }
 
   async #invited(event: MatrixEvent, ghost: string): Promise<void> {
@@ -124,17 +125,13 @@ export class Membership {
   async reject(event: MatrixEvent, ghost: string, why: string): Promise<void> {
     const { api, ghosts } = this.parts;
     await ghosts.ensureBare(ghost);
-    try {
-      await api.leave(ghost, event.room_id, why);
-    } catch (error) {
-      if (!isRefusal(error, 'M_FORBIDDEN')) throw error; // taken back, or done before
-    }
+    await ifAllowed(api.leave(ghost, event.room_id, why)); // taken back, or done before
   }
 
   async #depart(room: Pick<Room, 'roomId' | 'ghost'>, purpose: string, why: string): Promise<void> {
     const { db, api, rooms } = this.parts;
     await this.say(room, purpose, why);
-    await api.leave(room.ghost, room.roomId!, why);
+    await ifAllowed(api.leave(room.ghost, room.roomId!, why));
     const known = await rooms.find(db, room.roomId!);
     if (known?.ghost === room.ghost) await rooms.settle(db, known, { state: 'closed' });
   }

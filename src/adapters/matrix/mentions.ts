@@ -23,6 +23,8 @@ interface MatrixLink {
   readonly toEvent: boolean;
 }
 
+/** In one part of a message: a link is ten times as long as a name, and an event has its limit. */
+const MAX_MENTIONS = 100;
 /** Addresses: what stands in them is nobody's name. */
 const ADDRESSES = /\b[a-z][a-z0-9+.-]*:\/\/\S+|\b(?:mailto|matrix|www\.)\S+/giu;
 /** Nothing of a longer name, address or path may stand before a name or behind it. */
@@ -43,7 +45,8 @@ export function mentionsIn(text: string, people: readonly Mentionable[]): Mentio
       end: index + words.length,
       id: ids.get(name!.toLowerCase())!,
     }))
-    .filter(({ start }) => !taken.some(([from, to]) => start >= from && start < to));
+    .filter(({ start }) => !taken.some(([from, to]) => start >= from && start < to))
+    .slice(0, MAX_MENTIONS);
 }
 
 /** The longest first: the name of a subdomain begins as another one. */

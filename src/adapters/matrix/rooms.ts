@@ -24,14 +24,17 @@ export class MatrixRooms {
   /**
    * The room in which a ghost speaks to a person: the one of the conversation, else the chat the two used last, else a
    * new one.
+   * @param speaks else nobody is invited for it, and no room made
+   * @returns null where no chat goes on and he does not speak
    * @throws DeliveryFailedError DECLINED, NO_SUCH_USER, TOO_MANY_CHATS: permanent; HomeserverError
    */
-  async forSending(speaker: ChatSpeaker): Promise<Room & { roomId: string }> {
+  async forSending(speaker: ChatSpeaker, speaks: boolean): Promise<{ as: string; room: string } | null> {
     const named = await this.#named(speaker);
     const room = named ?? (await this.parts.store.latest(this.parts.db, speaker));
+    if (!speaks && room?.state !== 'open' && room?.state !== 'invited') return null;
     const ready = await this.#ready(room, speaker);
     await this.parts.store.touch(this.parts.db, ready);
-    return ready;
+    return { as: ready.ghost, room: ready.roomId };
   }
 
   async #named({ room: roomId, identity, user }: ChatSpeaker): Promise<Room | null> {

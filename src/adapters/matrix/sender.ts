@@ -9,7 +9,7 @@ import { decodedPieces, type MediaLimit } from './media.js';
 import type { MatrixEvent } from './event.js';
 import { partId } from './part-id.js';
 import { isCommandText, memberCommand } from './portals/command-text.js';
-import type { MatrixPortals } from './portals/portals.js';
+import type { MatrixPortals, Place } from './portals/portals.js';
 import type {
   Part,
   PortalSpeaker,
@@ -19,11 +19,10 @@ import type {
   RenderedReaction,
   RenderedRetraction,
   RenderedText,
-  Speaker,
 } from './rendering.js';
 import type { MatrixRooms } from './rooms.js';
 import { readableSize } from './text.js';
-import { textPart } from './to-matrix.js';
+import { LOOKED_AT, textPart } from './to-matrix.js';
 
 interface Parts {
   readonly db: Database;
@@ -39,11 +38,7 @@ interface Parts {
 
 type Content = Readonly<Record<string, unknown>>;
 
-/** Where something is said, and by whom. */
-interface Place {
-  readonly as: string;
-  readonly room: string;
-}
+type Said = Exclude<RenderedMatrix, RenderedNotice | RenderedRetraction>;
 
 /**
  * Does what was rendered. Every event's transaction id comes from the message and the part, so that a repeat after a
@@ -67,7 +62,8 @@ export class MatrixSender {
     if (rendered.kind === 'message' || rendered.kind === 'edit') await this.#checkSizes(rendered.parts);
     const { speaker } = rendered;
     if ('portal' in speaker && isCommand(rendered)) return this.#command(speaker, rendered);
-    const place = await this.#place(speaker);
+    const place = await this.#place(rendered);
+    if (!place) return;
     const targets = rendered.target === null ? [] : await this.parts.events.eventsOf(this.parts.db, rendered.target);
     switch (rendered.kind) {
       case 'message':
@@ -83,12 +79,16 @@ export class MatrixSender {
     }
   }
 
-  async #place(speaker: Speaker): Promise<Place> {
+  /** Null for what is left out: who only reads or reacts neither joins a room nor opens a chat. */
+  async #place({ kind, speaker }: Said): Promise<Place | null> {
     const { ghosts, portals, rooms } = this.parts;
-    if ('portal' in speaker) return portals.forSending(speaker);
-    await ghosts.ensure(speaker.name);
-    const { ghost, roomId } = await rooms.forSending(speaker);
-    return { as: ghost, room: roomId };
+    const speaks = kind === 'message' || (kind === 'edit' && !('portal' in speaker));
+    if (speaks && 'portal' in speaker) return portals.forSending(speaker);
+    if (!('portal' in speaker)) await ghosts.ensure(speaker.name);
+    const place = 'portal' in speaker ? await portals.forMember(speaker) : await rooms.forSending(speaker, speaks);
+    if (place || kind === 'read' || kind === 'reaction') return place;
+    const reason = 'You are not in that room (any more), so nothing can be changed there.';
+    throw new DeliveryFailedError({ code: 'NOT_A_MEMBER', reason, retryable: false });
   }
 
   /** With the names of those who are in a room of several just now. */
@@ -97,7 +97,9 @@ export class MatrixSender {
     if (!('portal' in speaker)) return rendered;
     const text = parts.map((part) => (part.kind === 'text' ? part.body : '')).join('\n');
     const people = await this.parts.portals.mentionable(speaker, text);
-    return { ...rendered, parts: parts.map((part) => (part.kind === 'text' ? textPart(part.body, people) : part)) };
+    const named = (part: Part, index: number) =>
+      part.kind === 'text' && index < LOOKED_AT ? textPart(part.body, people) : part;
+    return { ...rendered, parts: parts.map(named) };
   }
 
   /** Carried out where events are handled, in the order of the room. */
@@ -171,8 +173,19 @@ export class MatrixSender {
     type = 'm.room.message',
   ): Promise<void> {
     const { api, db, events } = this.parts;
-    const eventId = await api.send({ ...place, txn: partId(part) }, type, content);
+    const eventId = await this.#passing(place, api.send({ ...place, txn: partId(part) }, type, content));
     await events.addSent(db, eventId, place.as, part);
+  }
+
+  /** A room that is being upgraded takes nothing any more, until all have gone over to the next one. */
+  async #passing(place: Place, sending: Promise<string>): Promise<string> {
+    try {
+      return await sending;
+    } catch (error) {
+      if (!isRefusal(error, 'M_FORBIDDEN') || !(await this.parts.portals.isMoving(place))) throw error;
+      const reason = 'The room has been upgraded, and the gateway is not in the new one yet.';
+      throw new DeliveryFailedError({ code: 'ROOM_UPGRADED', reason, retryable: true, cause: error });
+    }
   }
 
   async #content(as: string, part: Part): Promise<Content> {

@@ -25,3 +25,12 @@ export function readableSize(bytes: number): string {
   if (bytes < 1_000_000) return `${(bytes / 1_000).toFixed(1)} kB`;
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
+
+/** Lines that go into one event however many there are. */
+export function shortList(lines: readonly string[]): string {
+  const shown = lines.slice(0, MAX_LINES).map((line) => cleanLine(line, 400));
+  const more = lines.length > MAX_LINES ? [`- and ${lines.length - MAX_LINES} more`] : [];
+  return [...shown, ...more].join('\n');
+}
+
+const MAX_LINES = 50;

@@ -13,6 +13,8 @@ import { cleanFileName, cleanText } from './text.js';
 
 /** An event has 65,536 bytes at most; JSON may double a byte, and the text stands there again as HTML. */
 const MAX_PART_BYTES = 12_000;
+/** Names are looked for in so many parts of a long text. */
+export const LOOKED_AT = 8;
 
 /**
  * Message of a dm3 user -> what his ghost will do.
@@ -124,7 +126,7 @@ function partsOf({ text, attachments }: NeutralMessage, people: readonly Mention
   const whole = [cleanText(text), ...links].filter(Boolean).join('\n\n');
   const files = attachments.flatMap(filePart);
   const texts = whole === '' && files.length > 0 ? [] : pieces(whole);
-  return [...texts.map((body) => textPart(body, people)), ...files];
+  return [...texts.map((body, index) => textPart(body, index < LOOKED_AT ? people : [])), ...files];
 }
 
 /** @param people whose names become pills */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppserviceRefusedError } from './errors.js';
 import { parseEvent, receiptsIn, type MatrixEvent } from './event.js';
-import { MEMBER_COMMAND } from './portals/command-text.js';
+import { isOurOrder } from './portals/command-text.js';
 
 const list = z.array(z.unknown()).default([]);
 const schema = z.object({
@@ -32,9 +32,7 @@ export function readTransaction(body: unknown, isOurs: (userId: string) => boole
   const parsed = data.events.map((event) => (canBeKept(event) ? parseEvent(event) : null));
   const ephemeral = [...data.ephemeral, ...data['de.sorunome.msc2409.ephemeral']].flatMap(receiptsIn);
   // A type of our own: nobody else speaks for a member.
-  const events = [...parsed.filter((event) => event !== null), ...ephemeral].filter(
-    ({ type }) => type !== MEMBER_COMMAND,
-  );
+  const events = [...parsed.filter((event) => event !== null), ...ephemeral].filter(({ type }) => !isOurOrder(type));
   return {
     events: events.filter(({ sender }) => !isOurs(sender)),
     echoes: events.filter((event) => isOurs(event.sender) && isSaid(event)),

@@ -121,6 +121,8 @@ export interface ForeignMessage {
   readonly conversation: AdapterContext;
   /** Written by a machine for many: it lets what people write go first. */
   readonly isBulk?: boolean;
+  /** Left out without a word for receivers who do not have what it is about: they came later. */
+  readonly onlyIfKnown?: boolean;
 }
 
 /** What a dm3 user shows of himself. */

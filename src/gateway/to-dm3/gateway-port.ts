@@ -209,7 +209,7 @@ export class GatewayPortService implements GatewayPort {
 }
 
 function payloadOf(message: ForeignMessage, ghost: Ghost, target: Target): ToDm3Payload {
-  const { remoteId, inReplyTo, conversation: context } = message;
+  const { remoteId, inReplyTo, conversation: context, onlyIfKnown } = message;
   return {
     foreign: ghost.foreign,
     receiver: target.name,
@@ -218,5 +218,6 @@ function payloadOf(message: ForeignMessage, ghost: Ghost, target: Target): ToDm3
     identity: message.identity,
     origin: { remoteId, inReplyTo, context },
     reference: null,
+    ...(onlyIfKnown ? { onlyIfKnown } : {}),
   };
 }

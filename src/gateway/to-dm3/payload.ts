@@ -20,6 +20,8 @@ export interface ToDm3Payload {
   } | null;
   /** Set for notices: the message they are about. */
   readonly reference: Hash | null;
+  /** Says nothing to a receiver who does not have what it is about. */
+  readonly onlyIfKnown?: boolean;
   /** Set for notices of a delay: our id of what waits. Once that has arrived there is nothing to tell. */
   readonly delayOf?: MessageId;
 }

@@ -1,6 +1,8 @@
+import { isRetryable } from '../../common/errors.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import { SpamRefusedError } from '../../delivery/spam/errors.js';
 import type { SpamGuard } from '../../delivery/spam/spam-guard.js';
+import type { UserProfile } from '../../protocol/profile/user-profile.js';
 import type { Database } from '../../storage/database.js';
 import type { ForeignMessage, Target } from '../adapter/adapter.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
@@ -24,7 +26,8 @@ export class ReceiverRules {
 
   /**
    * Several receivers share one answer: as long as one of them takes the message, the others refuse at delivery.
-   * @throws SpamRefusedError if none takes it; ProfileNotFoundError, ProfileInvalidError; NamingUnavailableError
+   * Of whom nobody can tell anything at the moment, delivery asks.
+   * @throws SpamRefusedError if none takes it; ProfileNotFoundError, ProfileInvalidError
    */
   async check(message: ForeignMessage, ghost: Ghost): Promise<void> {
     const refusals = await Promise.all(message.to.map((target) => this.#refusal(message, ghost, target)));
@@ -34,7 +37,8 @@ export class ReceiverRules {
 
   async #refusal(message: ForeignMessage, ghost: Ghost, target: Target): Promise<SpamRefusedError | null> {
     const { accounts, spam, ghosts } = this.parts;
-    const { profile } = await accounts.profileOf(target.name, target.address);
+    const profile = await this.#profileOf(target);
+    if (!profile) return null;
     // What we refuse, another delivery service of the receiver may still take.
     if (!accounts.listsNoOther(profile)) return null;
     const contact = { ...message, sender: message.identity, identity: target.address, ghost: ghost.address };
@@ -42,6 +46,15 @@ export class ReceiverRules {
     const sender = { name: ghost.name, address: ghost.address, signingKey: keys.signing.publicKey };
     const arrival = { receiver: target.address, from: ghost.name, sender, origin: originOf(this.parts, contact) };
     return spam.check(arrival).then(() => null, refusedOnly);
+  }
+
+  async #profileOf({ name, address }: Target): Promise<UserProfile | null> {
+    try {
+      return (await this.parts.accounts.profileOf(name, address)).profile;
+    } catch (error) {
+      if (isRetryable(error)) return null;
+      throw error;
+    }
   }
 }
 

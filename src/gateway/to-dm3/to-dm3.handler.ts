@@ -173,7 +173,7 @@ export class ToDm3Handler implements ItemHandler {
     const { crypto, random, tokens } = this.parts;
     const { payload, identity, conversation } = message;
     const reference = payload.reference ?? (await this.#referenceOf(payload, identity, ghost));
-    if (isLeftOut(payload.message, reference)) return null;
+    if (isLeftOut(payload.message, reference) || (payload.onlyIfKnown && !reference)) return null;
     const composed = composeMessage({
       from: ghost.name,
       to: payload.receiver,

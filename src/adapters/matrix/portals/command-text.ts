@@ -14,14 +14,21 @@ const COMMAND = /^\s*!dm3(?:\s+(.*))?$/is;
 const MAX_LENGTH = 4_000;
 /** The type of what a member in dm3 writes to the room and means for the gateway. Homeservers bring none of it. */
 export const MEMBER_COMMAND = 'network.dm3.command';
+/** The same for what is to be done in the turn of a room that a portal moves to. */
+export const FOLLOW = 'network.dm3.follow';
+
+/** Types of our own: nobody else gives such an order. */
+export function isOurOrder(type: string): boolean {
+  return type === MEMBER_COMMAND || type === FOLLOW;
+}
 
 export function isCommandText(body: string): boolean {
-  return COMMAND.test(body);
+  return readCommand(body) !== null;
 }
 
 /** Null for what is no command. */
 export function readCommand(body: string): CommandText | null {
-  const match = COMMAND.exec(body.slice(0, MAX_LENGTH));
+  const match = COMMAND.exec(body.trimStart().slice(0, MAX_LENGTH));
   if (!match) return null;
   const [verb = 'help', ...words] = (match[1] ?? '').split(/\s+/).filter(Boolean);
   return { verb: verb.toLowerCase(), words };
@@ -50,12 +57,13 @@ export function memberCommand(said: {
   body: string;
 }): MatrixEvent {
   const { roomId, message, name, identity, body } = said;
-  const content = { name, identity, body: body.slice(0, MAX_LENGTH) };
+  const content = { name, identity, body: body.trimStart().slice(0, MAX_LENGTH) };
   return { type: MEMBER_COMMAND, event_id: `${MEMBER_COMMAND} ${message}`, room_id: roomId, sender: name, content };
 }
 
 /** Reads only what `memberCommand` wrote. */
 export function readMemberCommand({ content }: MatrixEvent): MemberCommand {
   const { name, identity, body } = memberCommandSchema.parse(content);
-  return { name: name as EnsName, identity: identity as EthAddress, command: readCommand(body)! };
+  const command = readCommand(body) ?? { verb: 'help', words: [] };
+  return { name: name as EnsName, identity: identity as EthAddress, command };
 }

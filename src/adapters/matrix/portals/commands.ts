@@ -5,13 +5,14 @@ import type { Database } from '../../../storage/database.js';
 import { parseUserId, toForeign } from '../address.js';
 import { isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
-import { HomeserverError } from '../errors.js';
+import { HomeserverError, isOfAnotherServer } from '../errors.js';
 import type { MatrixEvent } from '../event.js';
 import { ghostId, isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
+import type { MatrixLimits } from '../limits.js';
 import type { MatrixLinking } from '../linking.js';
 import type { RoomStore } from '../room.store.js';
-import { cleanLine } from '../text.js';
+import { cleanLine, shortList } from '../text.js';
 import type { CommandText } from './command-text.js';
 import { fitsAny } from './globs.js';
 import type { Member, MemberStore } from './member.store.js';
@@ -33,6 +34,7 @@ interface Parts {
   readonly serverName: string;
   /** Patterns of the ids of those who may bridge rooms. */
   readonly bridgeBy: readonly string[];
+  readonly limits: MatrixLimits;
 }
 
 /** One command: who gave it, where it was given, and for which room. */
@@ -91,7 +93,8 @@ export class RoomCommands {
     const run = Object.hasOwn(this.#verbs, verb) ? this.#verbs[verb] : undefined;
     if (!run) return `I do not know "${cleanLine(verb, 40)}". \`!dm3 help\` lists what I know.`;
     try {
-      return await run(await this.#order(event, words));
+      const order = ABOUT_ROOMS.has(verb) ? await this.#order(event, words) : { event, room: event.room_id, words };
+      return await run(order);
     } catch (error) {
       if (!(error instanceof GatewayError) || (error instanceof HomeserverError && error.retryable)) throw error;
       return error.retryable ? `${error.message} Please try again in a while.` : error.message;
@@ -102,9 +105,18 @@ export class RoomCommands {
     const [first = '', ...rest] = words;
     if (/^![^\s]+$/.test(first)) return { event, room: first, words: rest };
     if (!/^#[^\s:]+:[^\s]+$/.test(first)) return { event, room: event.room_id, words };
-    const room = await this.parts.api.roomOf(first);
+    const room = await this.#roomOf(first);
     if (room === null) throw new CommandRefusedError(`There is no room ${first}.`);
     return { event, room, words: rest };
+  }
+
+  async #roomOf(alias: string): Promise<string | null> {
+    try {
+      return await this.parts.api.roomOf(alias);
+    } catch (error) {
+      if (isOfAnotherServer(error)) return null;
+      throw error;
+    }
   }
 
   async #bridge(order: Order): Promise<string> {
@@ -217,6 +229,7 @@ export class RoomCommands {
   }
 
   async #lookUp(names: readonly string[]): Promise<{ found: Target[]; lines: string[] }> {
+    if (names.length > MAX_NAMES) throw new CommandRefusedError(`Please name ${MAX_NAMES} people at most at a time.`);
     const found: Target[] = [];
     const lines: string[] = [];
     for (const name of names) {
@@ -233,8 +246,9 @@ export class RoomCommands {
   /** @returns the line that says what became of it */
   async #welcome(portal: Portal, target: Target, { sender, event_id }: MatrixEvent): Promise<string> {
     try {
+      await this.parts.limits.invitation(sender, `${event_id} ${target.address}`);
       const outcome = await this.parts.life.welcome(portal, target, { by: sender, purpose: event_id });
-      return `- ${target.name} ${outcome === 'asked' ? 'is asked to take part.' : 'takes part.'}`;
+      return `- ${target.name} ${OUTCOMES[outcome]}`;
     } catch (error) {
       if (!(error instanceof GatewayError) || error.retryable) throw error;
       return `- ${target.name}: ${error.message}`;
@@ -259,10 +273,16 @@ export class RoomCommands {
 const A_CHAT = 'This room is a chat of two, and what is said in it is for these two only.';
 const NOT_BRIDGED = 'This room is not bridged. `!dm3 bridge bob.eth` does it.';
 
+const OUTCOMES = { already: 'takes part already.', asked: 'is asked to take part.', joined: 'takes part.' } as const;
+/** Each is looked up in ENS, and gets a message. */
+const MAX_NAMES = 20;
+/** Their first word may say which room is meant. */
+const ABOUT_ROOMS = new Set(['bridge', 'unbridge', 'invite', 'remove', 'members']);
+
 export function membersText(members: readonly Member[], name: string): string {
   const lines = members.map((member) => `- ${member.name}`);
   const head = members.length === 0 ? 'Nobody of dm3 takes part yet.' : `Of dm3 there take part (${members.length}):`;
-  return [head, '', ...lines, '', `In dm3 this room is called \`${name}\`.`].join('\n');
+  return [head, '', shortList(lines), '', `In dm3 this room is called \`${name}\`.`].join('\n');
 }
 
 const mayNot = (what: string) => `To do that you need the right to ${what}.`;

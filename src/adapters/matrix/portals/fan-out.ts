@@ -13,6 +13,7 @@ import type { MediaBudget } from '../media-budget.js';
 import { fetchFile, type HeldFile } from '../media.js';
 import { MATRIX } from '../network.js';
 import { messageOf, partId } from '../part-id.js';
+import { shortList } from '../text.js';
 import type { Member, MemberStore } from './member.store.js';
 import type { Portal } from './portal.store.js';
 import type { MatrixPortals } from './portals.js';
@@ -109,8 +110,9 @@ export class FanOut {
   async #resolve(portal: Portal, members: readonly Member[]): Promise<{ found: Receiver[]; failed: Failure[] }> {
     const found: Receiver[] = [];
     const failed: Failure[] = [];
-    for (const member of members) {
-      const target = await this.#target(member);
+    const targets = await Promise.all(members.map((member) => this.#target(member)));
+    for (const [index, member] of members.entries()) {
+      const target = targets[index]!;
       if (target instanceof GatewayError) failed.push({ member, error: target });
       else if (target.address === member.identity) found.push({ member, target });
       else failed.push({ member, error: await this.#moved(portal, member) });
@@ -130,7 +132,9 @@ export class FanOut {
 
   async #moved(portal: Portal, member: Member): Promise<GatewayError> {
     const error = new MemberMovedError({ name: member.name });
-    await this.parts.portals.dismiss(portal, member, 'removed', error.message);
+    const { db, members, portals } = this.parts;
+    await portals.depart(portal.roomId, member.ghost, error.message);
+    await members.setState(db, member, 'removed');
     return error;
   }
 
@@ -161,6 +165,8 @@ export class FanOut {
       // However many have read it: its author is told once.
       dedup: event.type === RECEIPT ? `read ${said.about[0]!}` : event.event_id,
       inReplyTo: await this.#idsOf(said.about),
+      // Whoever came later does not have it.
+      onlyIfKnown: type === 'delete' || type === 'reaction',
       conversation: { room: roomId, ghost: bot.userId, thread, auto },
     };
   }
@@ -186,7 +192,7 @@ export class FanOut {
   async #report({ roomId }: Portal, event: MatrixEvent, failed: readonly Failure[]): Promise<void> {
     if (failed.length === 0 || event.type === RECEIPT) return;
     const lines = failed.map(({ member, error }) => `- ${member.name}: ${error.message} (${error.code})`);
-    const text = `This did not reach everybody:\n\n${lines.join('\n')}`;
+    const text = `This did not reach everybody:\n\n${shortList(lines)}`;
     await this.parts.bot.say(roomId, `undelivered ${event.event_id}`, text, event.event_id);
   }
 }

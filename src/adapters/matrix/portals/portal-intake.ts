@@ -1,11 +1,10 @@
 import { GatewayError } from '../../../common/errors.js';
-import type { EnsName } from '../../../common/ids.js';
 import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import type { Database } from '../../../storage/database.js';
 import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
 import { toForeign } from '../address.js';
-import { RECEIPT, type MatrixEvent } from '../event.js';
+import { isEncryptionState, RECEIPT, type MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import { fromMatrix, type MatrixMessage } from '../from-matrix.js';
 import { isGhostId } from '../ghost-id.js';
@@ -55,11 +54,20 @@ export class PortalIntake {
   /** @returns false if the event is a matter of direct chats */
   async handle(event: MatrixEvent): Promise<boolean> {
     const { db, store, membership, upgrades } = this.parts;
-    if (event.type === 'm.room.member') return membership.handle(event);
-    if (await upgrades.follow(event)) return true;
+    if (event.type === 'm.room.member') return membership.handle(event, (missed) => this.catchUp(missed));
+    if (await upgrades.begin(event)) return true;
+    const missed = await upgrades.follow(event);
+    if (missed) await this.catchUp(missed);
+    if (missed) return true;
     const portal = await store.find(db, event.room_id);
-    if (portal?.state === 'open') await this.#inPortal(portal, event);
-    return portal?.state === 'open';
+    if (!portal || portal.state === 'closed') return false;
+    await this.#inPortal(portal, event);
+    return true;
+  }
+
+  /** What was said in a room before the bot came: in this room's turn, so before all that comes later. */
+  async catchUp(missed: readonly MatrixEvent[]): Promise<void> {
+    for (const event of missed) await this.handle(event);
   }
 
   /** A command in a room that is no portal, or not any more. @returns false if it is none */
@@ -78,17 +86,18 @@ export class PortalIntake {
   async fail(event: MatrixEvent, error: unknown): Promise<boolean> {
     const { db, store, bot } = this.parts;
     const portal = await store.find(db, event.room_id);
-    if (portal?.state !== 'open') return false;
-    if (event.type !== 'm.room.message' && event.type !== 'm.sticker') return true;
+    if (!portal || portal.state === 'closed') return false;
     const named = error instanceof GatewayError;
     const why = named ? `${error.message} (${error.code})` : 'An unexpected fault on our side. (UNEXPECTED)';
+    if (event.type === MEMBER_COMMAND) await this.#tellMember(portal, event, `That could not be done. ${why}`);
+    if (event.type !== 'm.room.message' && event.type !== 'm.sticker') return true;
     await bot.say(event.room_id, `failed ${event.event_id}`, `This did not reach dm3. ${why}`, event.event_id);
     return true;
   }
 
   async #inPortal(portal: Portal, event: MatrixEvent): Promise<void> {
     if (event.type === MEMBER_COMMAND) return this.#fromMember(portal, event);
-    if (event.type === 'm.room.encryption') return this.#encrypted(portal, event);
+    if (isEncryptionState(event)) return this.#encrypted(portal, event);
     if (event.type === 'm.room.encrypted') return undefined;
     const isOfGhost = isGhostId(event.sender, this.parts.config.serverName);
     const command = isOfGhost ? null : commandIn(event);
@@ -100,8 +109,9 @@ export class PortalIntake {
     const { db, events, fanOut, shortName } = this.parts;
     const said = fromMatrix(event, shortName);
     if (!said || !(await this.#isPassedOn(said, event, isOfGhost))) return;
-    await fanOut.pass(portal, event, said, await this.#authorOf(event.sender));
+    // First: whatever becomes of it, its author may change it.
     if (event.type !== RECEIPT && !isOfGhost) await events.addReceived(db, event.event_id, event.sender);
+    await fanOut.pass(portal, event, said, await this.#authorOf(event.sender));
   }
 
   /** Notices are for those in the room: of ours none crosses. */
@@ -145,11 +155,20 @@ export class PortalIntake {
       const why = `You have left the room ${portal.shown}.`;
       return this.parts.life.dismiss(portal, member, { state: 'left', why, purpose: event.event_id });
     }
-    const target = await this.#targetOf(name);
-    if (!target) return;
+    const target = member?.target ?? { name, address: identity, sizeLimit: null };
     const answer = command.verb === 'join' ? await this.#join(portal, member, target) : null;
     const text = answer ?? (await this.#answer(portal, command.verb, member?.state === 'joined'));
     await fanOut.tell(portal, target, event.event_id, text);
+  }
+
+  async #tellMember(portal: Portal, event: MatrixEvent, text: string): Promise<void> {
+    const { name, identity } = readMemberCommand(event);
+    await this.parts.fanOut.tell(
+      portal,
+      { name, address: identity, sizeLimit: null },
+      `failed ${event.event_id}`,
+      text,
+    );
   }
 
   async #join(portal: Portal, member: Member | null, target: Target): Promise<string> {
@@ -160,15 +179,6 @@ export class PortalIntake {
     }
     if (!hasJoined) await portals.admit(portal, target);
     return `You take part in the room ${portal.shown}.`;
-  }
-
-  async #targetOf(name: EnsName) {
-    try {
-      return await this.parts.port.lookup(name);
-    } catch (error) {
-      if (error instanceof GatewayError && !error.retryable) return null; // nobody is there to be told
-      throw error;
-    }
   }
 
   async #answer(portal: Portal, verb: string, isMember: boolean): Promise<string> {

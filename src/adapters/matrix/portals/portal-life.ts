@@ -1,4 +1,3 @@
-import { GatewayError } from '../../../common/errors.js';
 import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import { killPoint } from '../../../ops/kill-points.js';
 import type { Database } from '../../../storage/database.js';
@@ -22,17 +21,8 @@ interface Parts {
   readonly members: MemberStore;
   readonly portals: MatrixPortals;
   readonly fanOut: FanOut;
-  readonly maxMembers: number;
   /** Whether those whom somebody brings in are asked first. */
   readonly askMembers: boolean;
-}
-
-/** Too many are in the room already. */
-class RoomFullError extends GatewayError {
-  constructor({ limit }: { limit: number }) {
-    const message = `This room has ${limit} members in dm3, and more are not taken.`;
-    super({ code: 'ROOM_FULL', kind: 'forbidden', message });
-  }
 }
 
 export const ENCRYPTED_ROOM =
@@ -55,35 +45,36 @@ export class PortalLife {
     portal: Portal,
     target: Target,
     { by, purpose }: { by: string; purpose: string },
-  ): Promise<'asked' | 'joined'> {
-    const { db, members, portals, fanOut, maxMembers, askMembers } = this.parts;
+  ): Promise<'already' | 'asked' | 'joined'> {
+    const { db, members, portals, fanOut, askMembers } = this.parts;
     const known = await members.find(db, portal, target.address);
-    if (known?.state !== 'joined' && (await members.joined(db, portal)).length >= maxMembers) {
-      throw new RoomFullError({ limit: maxMembers });
-    }
-    const isAsked = askMembers && known?.state !== 'joined';
-    if (isAsked) await this.#ask(portal, target);
+    if (known?.state === 'joined') return 'already';
+    await portals.checkRoom(portal, known);
+    if (askMembers) await this.#ask(portal, target);
     else await portals.admit(portal, target);
     killPoint('portal.admitted');
-    const text = isAsked ? questionText(portal, by) : welcomeText(portal, by);
+    const text = askMembers ? questionText(portal, by) : welcomeText(portal, by);
     await fanOut.tell(portal, target, `welcome ${purpose}`, text);
-    return isAsked ? 'asked' : 'joined';
+    return askMembers ? 'asked' : 'joined';
   }
 
-  /** Somebody in the room, or the member himself, ended it. */
+  /** Somebody in the room, or the member himself, ended it. The row says so last: until then it is done again. */
   async dismiss(
     portal: Portal,
     member: Member,
     { state, why, purpose }: { state: 'left' | 'removed'; why: string; purpose: string },
   ): Promise<void> {
-    await this.parts.portals.dismiss(portal, member, state, why);
-    await this.parts.fanOut.tell(portal, member.target, `dismissed ${purpose}`, why);
+    const { db, members, portals, fanOut } = this.parts;
+    await portals.depart(portal.roomId, member.ghost, why);
+    await fanOut.tell(portal, member.target, `dismissed ${purpose}`, why);
     killPoint('portal.dismissed');
+    await members.setState(db, member, state);
   }
 
-  /** All leave, then nothing crosses any more. A crash in between leaves those who are still to leave. */
+  /** Nobody speaks any more, all leave, then it is closed. A crash in between leaves those who are still to leave. */
   async close(portal: Portal, why: string, purpose: string): Promise<void> {
     const { db, store, members } = this.parts;
+    await store.setState(db, portal, 'closing');
     for (const member of await members.in(db, portal, ['joined', 'asked'])) {
       await this.dismiss(portal, member, { state: 'left', why, purpose: `${purpose} ${member.id}` });
     }

@@ -3,6 +3,7 @@ import type { GatewayPort } from '../../../gateway/adapter/adapter.js';
 import type { Database } from '../../../storage/database.js';
 import { isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
+import { HomeserverError } from '../errors.js';
 import { textIn, type MatrixEvent } from '../event.js';
 import { isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
@@ -10,6 +11,7 @@ import { HELP } from './commands.js';
 import type { MemberStore } from './member.store.js';
 import { ENCRYPTED_ROOM, type PortalLife } from './portal-life.js';
 import type { Portal, PortalStore } from './portal.store.js';
+import type { MatrixPortals } from './portals.js';
 import type { Upgrades } from './upgrades.js';
 
 interface Parts {
@@ -20,25 +22,29 @@ interface Parts {
   readonly ghosts: MatrixGhosts;
   readonly store: PortalStore;
   readonly members: MemberStore;
+  readonly portals: MatrixPortals;
   readonly life: PortalLife;
   readonly upgrades: Upgrades;
   readonly serverName: string;
   readonly isOurs: (userId: string) => boolean;
 }
 
+/** What is done with what was said before the bot came. */
+type CatchUp = (missed: readonly MatrixEvent[]) => Promise<void>;
+
 /** Who comes to portal rooms and goes: the bot, the ghosts of members, and the last person. */
 export class PortalMembership {
   constructor(private readonly parts: Parts) {}
 
   /** @returns false if the event is about neither the bot nor a portal */
-  async handle(event: MatrixEvent): Promise<boolean> {
+  async handle(event: MatrixEvent, catchUp: CatchUp): Promise<boolean> {
     const { db, store, bot, serverName, isOurs } = this.parts;
     const subject = event.state_key ?? '';
     const membership = textIn(event.content, 'membership');
     const isGone = membership === 'leave' || membership === 'ban';
-    if (subject === bot.userId && membership === 'invite') return this.#invited(event);
+    if (subject === bot.userId && membership === 'invite') return this.#invited(event, catchUp);
     const portal = await store.find(db, event.room_id);
-    if (portal?.state !== 'open') return subject === bot.userId;
+    if (!portal || portal.state === 'closed') return subject === bot.userId;
     if (subject === bot.userId && isGone) await this.#botRemoved(portal, event);
     else if (isGhostId(subject, serverName) && membership === 'invite')
       await this.#ghostInvited(portal, event, subject);
@@ -47,7 +53,7 @@ export class PortalMembership {
     return true;
   }
 
-  async #invited(event: MatrixEvent): Promise<boolean> {
+  async #invited(event: MatrixEvent, catchUp: CatchUp): Promise<boolean> {
     const { api, bot, upgrades } = this.parts;
     const as = await bot.ensure();
     try {
@@ -56,7 +62,11 @@ export class PortalMembership {
       if (isRefusal(error, 'M_FORBIDDEN')) return true; // the invitation was taken back
       throw error;
     }
-    if (await upgrades.arrive(event)) return true;
+    const missed = await upgrades.arrive(event);
+    if (missed) {
+      await catchUp(missed);
+      return true;
+    }
     const isEncrypted = (await api.state(as, event.room_id, 'm.room.encryption')) !== null;
     await bot.say(event.room_id, `hello ${event.event_id}`, isEncrypted ? ENCRYPTED_ROOM : HELP);
     return true;
@@ -79,8 +89,11 @@ export class PortalMembership {
       if (name === null) throw new NobodyError({ ghost });
       await life.welcome(portal, await port.lookup(name), { by: event.sender, purpose: event.event_id });
     } catch (error) {
-      if (!(error instanceof GatewayError) || error.retryable) throw error;
-      await bot.say(event.room_id, `invited ${event.event_id}`, `${ghost} cannot take part. ${error.message}`);
+      if (!(error instanceof GatewayError) || error instanceof HomeserverError) throw error;
+      const again = error.retryable ? ' Please invite it again in a while.' : '';
+      const text = `${ghost} cannot take part. ${error.message}${again}`;
+      await bot.say(event.room_id, `invited ${event.event_id}`, text);
+      await this.parts.portals.depart(event.room_id, ghost, error.message);
     }
   }
 

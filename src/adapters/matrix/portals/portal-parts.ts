@@ -8,6 +8,8 @@ import type { MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import type { MediaBudget } from '../media-budget.js';
 import type { MatrixGhosts } from '../ghosts.js';
+import type { AccessList } from '../access.js';
+import type { MatrixLimits } from '../limits.js';
 import type { MatrixLinking } from '../linking.js';
 import type { RoomStore } from '../room.store.js';
 import { shortNameOf } from '../short-name.js';
@@ -40,6 +42,8 @@ interface Reception {
   readonly budget: MediaBudget;
   readonly bring: (events: readonly MatrixEvent[]) => Promise<unknown>;
   readonly linking: MatrixLinking;
+  readonly limits: MatrixLimits;
+  readonly access: AccessList;
 }
 
 /** Puts together what rooms of several take. */
@@ -52,34 +56,35 @@ export class PortalParts {
     const { db, api, bot, ghosts, sealer, config } = line;
     const store = new PortalStore(sealer);
     const members = new MemberStore(sealer);
-    const { joinByWriting } = config;
+    const { joinByWriting, maxMembers } = config;
     this.#store = store;
     this.#members = members;
-    this.portals = new MatrixPortals({ db, api, bot, ghosts, store, members, joinByWriting });
+    this.portals = new MatrixPortals({ db, api, bot, ghosts, store, members, joinByWriting, maxMembers });
   }
 
   async isOpen(roomId: string): Promise<boolean> {
     return (await this.#store.find(this.line.db, roomId))?.state === 'open';
   }
 
-  /** Of what our ghosts said: what was said in portal rooms. */
+  /** Of what our ghosts said: what was said in portal rooms. What the bot says or takes back is nobody's message. */
   async echoesInPortals(echoes: readonly MatrixEvent[]): Promise<MatrixEvent[]> {
-    const { db } = this.line;
-    const rooms = [...new Set(echoes.map(({ room_id }) => room_id))];
+    const { db, bot } = this.line;
+    const said = echoes.filter(({ sender }) => sender !== bot.userId);
+    const rooms = [...new Set(said.map(({ room_id }) => room_id))];
     const found = await Promise.all(rooms.map((room) => this.#store.find(db, room)));
     const open = new Set(found.flatMap((portal) => (portal?.state === 'open' ? [portal.roomId] : [])));
-    return echoes.filter(({ room_id }) => open.has(room_id));
+    return said.filter(({ room_id }) => open.has(room_id));
   }
 
   intake(reception: Reception): PortalIntake {
     const { config, ...line } = this.line;
-    const { serverName, maxMembers, askMembers } = config;
+    const { serverName, askMembers } = config;
     const bridgeBy = config.bridgeBy ?? [`@*:${serverName}`];
     const stores = { store: this.#store, members: this.#members, portals: this.portals };
-    const all = { ...line, ...reception, ...stores, config, serverName, maxMembers, askMembers, bridgeBy };
+    const all = { ...line, ...reception, ...stores, config, serverName, askMembers, bridgeBy };
     const fanOut = new FanOut(all);
     const life = new PortalLife({ ...all, fanOut });
-    const upgrades = new Upgrades(all);
+    const upgrades = new Upgrades({ ...all, fanOut });
     const membership = new PortalMembership({ ...all, life, upgrades });
     const commands = new RoomCommands({ ...all, life });
     const shortName = (id: string) => shortNameOf(id, serverName);

@@ -3,8 +3,11 @@ import type { ForeignAddress } from '../../../common/ids.js';
 import type { Queryable } from '../../../storage/database.js';
 import type { Sealer } from '../../../storage/sealer.js';
 
-/** `closed`: it was bridged once; its name waits for it to be bridged again. */
-export type PortalState = 'open' | 'closed';
+/**
+ * - `closing`: its members are being told; nobody joins or speaks any more
+ * - `closed`: it was bridged once; its name waits for it to be bridged again
+ */
+export type PortalState = 'open' | 'closing' | 'closed';
 
 /** A Matrix room that people of dm3 take part in. */
 export interface Portal {

@@ -2,13 +2,13 @@ import { GatewayError } from '../../../common/errors.js';
 import type { Target } from '../../../gateway/adapter/adapter.js';
 import { DeliveryFailedError } from '../../../gateway/adapter/errors.js';
 import type { Database } from '../../../storage/database.js';
-import { isRefusal, type MatrixApi } from '../api.js';
+import { ifAllowed, isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
 import { objectIn } from '../event.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { Mentionable } from '../mentions.js';
 import type { PortalSpeaker } from '../rendering.js';
-import type { Member, MemberState, MemberStore } from './member.store.js';
+import type { Member, MemberStore } from './member.store.js';
 import type { Portal, PortalStore } from './portal.store.js';
 
 interface Parts {
@@ -20,6 +20,21 @@ interface Parts {
   readonly members: MemberStore;
   /** Whether people of dm3 may join public rooms by writing to them. */
   readonly joinByWriting: boolean;
+  readonly maxMembers: number;
+}
+
+/** Where something is said, and by whom. */
+export interface Place {
+  readonly as: string;
+  readonly room: string;
+}
+
+/** Too many are in the room already. */
+class RoomFullError extends DeliveryFailedError {
+  constructor({ limit }: { limit: number }) {
+    const reason = `This room has ${limit} members in dm3, and more are not taken.`;
+    super({ code: 'ROOM_FULL', reason, retryable: false });
+  }
 }
 
 /** Somebody's id may stand in such a text; the homeserver is asked for no other. */
@@ -41,15 +56,37 @@ export class MatrixPortals {
    * Where somebody of dm3 speaks who writes to a room's name. Who is not in a public room joins it by this.
    * @throws DeliveryFailedError NOT_BRIDGED, NOT_A_MEMBER: permanent; HomeserverError
    */
-  async forSending({ portal: address, name, identity }: PortalSpeaker): Promise<{ as: string; room: string }> {
+  async forSending(speaker: PortalSpeaker): Promise<Place> {
+    const { portal: address, name, identity } = speaker;
     const { db, store, members } = this.parts;
     const portal = await store.byAddress(db, address);
-    if (!portal || portal.state === 'closed') throw notBridged();
+    if (portal?.state !== 'open') throw notBridged();
     const member = await members.find(db, portal, identity);
     if (member?.state === 'joined') return { as: member.ghost, room: portal.roomId };
     if (!(await this.mayJoin(portal, member))) throw notAMember(portal, member);
     const ghost = await this.admit(portal, { name, address: identity, sizeLimit: null });
     return { as: ghost, room: portal.roomId };
+  }
+
+  /** The same for what brings nobody into a room: reading, reacting, taking back. Null for who is not in it. */
+  async forMember({ portal: address, identity }: PortalSpeaker): Promise<Place | null> {
+    const { db, store, members } = this.parts;
+    const portal = await store.byAddress(db, address);
+    const member = portal?.state === 'open' ? await members.find(db, portal, identity) : null;
+    return portal && member?.state === 'joined' ? { as: member.ghost, room: portal.roomId } : null;
+  }
+
+  /**
+   * A member's ghost was refused: while the room moves on, that passes.
+   * @returns whether it does
+   */
+  async isMoving({ as, room }: Place): Promise<boolean> {
+    try {
+      return (await this.parts.api.state(as, room, 'm.room.tombstone')) !== null;
+    } catch (error) {
+      if (isRefusal(error, 'M_FORBIDDEN')) return false;
+      throw error;
+    }
   }
 
   /** By his own doing. @param member null for somebody who never was one */
@@ -61,7 +98,7 @@ export class MatrixPortals {
   /** The room that a name stands for, whoever asks. @throws DeliveryFailedError NOT_BRIDGED */
   async of({ portal: address }: PortalSpeaker): Promise<Portal> {
     const portal = await this.parts.store.byAddress(this.parts.db, address);
-    if (!portal || portal.state === 'closed') throw notBridged();
+    if (portal?.state !== 'open') throw notBridged();
     return portal;
   }
 
@@ -85,10 +122,28 @@ export class MatrixPortals {
     const { db, ghosts, members } = this.parts;
     const known = await members.find(db, portal, target.address);
     const name = known?.state === 'joined' ? known.name : target.name;
+    await this.checkRoom(portal, known);
     const ghost = await ghosts.ensure(name);
+    await this.#supersede(portal, ghost, target);
     await this.enter(portal.roomId, ghost);
     await members.put(db, portal, 'joined', { identity: target.address, name, ghost, target });
     return ghost;
+  }
+
+  /** @param known whoever is in already takes no place @throws RoomFullError */
+  async checkRoom(portal: Portal, known: Member | null): Promise<void> {
+    const { db, members, maxMembers: limit } = this.parts;
+    if (known?.state === 'joined' || known?.state === 'asked') return;
+    if ((await members.in(db, portal, ['joined', 'asked'])).length >= limit) throw new RoomFullError({ limit });
+  }
+
+  /** The name was somebody else's: its ghost speaks for the new owner alone. */
+  async #supersede(portal: Portal, ghost: string, { address }: Target): Promise<void> {
+    const { db, members } = this.parts;
+    const former = (await members.in(db, portal, ['joined', 'asked'])).filter(
+      (member) => member.ghost === ghost && member.identity !== address,
+    );
+    for (const member of former) await members.setState(db, member, 'removed');
   }
 
   /** @throws NotInvitedError; HomeserverError */
@@ -107,19 +162,9 @@ export class MatrixPortals {
     }
   }
 
-  async dismiss({ roomId }: Portal, member: Member, state: MemberState, why: string): Promise<void> {
-    const { db, members } = this.parts;
-    await this.depart(roomId, member.ghost, why);
-    await members.setState(db, member, state);
-  }
-
   /** Whoever is not there (any more) has left, too. */
   async depart(room: string, as: string, why: string): Promise<void> {
-    try {
-      await this.parts.api.leave(as, room, why);
-    } catch (error) {
-      if (!isRefusal(error, 'M_FORBIDDEN')) throw error;
-    }
+    await ifAllowed(this.parts.api.leave(as, room, why));
   }
 
   async #isOpen({ roomId }: Portal): Promise<boolean> {
