@@ -11,7 +11,7 @@ import type { Secrets } from './config/secrets.js';
 import type { Settings } from './config/settings.js';
 import { ALIAS_CODECS, CLOCK, CRYPTO, EVENT_LOG, RANDOM, SECRETS, SERVED_NETWORKS, SETTINGS } from './config/tokens.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
-import { NOTIFICATION_MAILER } from './delivery/notifications/mailer.js';
+import { NOTIFICATION_MAILER, type NotificationMailer } from './delivery/notifications/mailer.js';
 import { NotificationsModule } from './delivery/notifications/notifications.module.js';
 import { ArrivalsModule } from './delivery/socket/arrivals.module.js';
 import { SocketModule } from './delivery/socket/socket.module.js';
@@ -19,6 +19,7 @@ import { TrafficModule } from './delivery/traffic/traffic.module.js';
 import type { Adapter } from './gateway/adapter/adapter.js';
 import { AttachmentsModule } from './gateway/attachments/attachments.module.js';
 import { AdapterRunner } from './gateway/adapter-runner.js';
+import { AdapterRegistry } from './gateway/adapters.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { LinksModule } from './gateway/links/links.module.js';
 import { REMOTE_NETWORKS } from './gateway/remote/remote-networks.js';
@@ -97,7 +98,7 @@ class NetworksModule {
     };
     const providers = [
       { provide: 'adapters', inject: [AdapterRunner, ...(matrix?.adapters ?? [])], useFactory: register },
-      { provide: NOTIFICATION_MAILER, useValue: email },
+      { provide: NOTIFICATION_MAILER, inject: [AdapterRegistry], useFactory: await mailerOf(email) },
     ];
     const imports = matrix ? [matrix.module] : [];
     return { module: NetworksModule, imports, providers, exports: [NOTIFICATION_MAILER] };
@@ -110,6 +111,13 @@ async function emailAdapter({ networks: { email }, secrets, clock, log }: Runtim
   const { EmailAdapter } = await import('./adapters/email/adapter.js');
   const secret = deriveKey(secrets.rootSecret, 'email');
   return new EmailAdapter({ config: email.config, clock, log, secret, resolver: email.dns });
+}
+
+/** Null without mail. */
+async function mailerOf(email: EmailAdapter | null): Promise<(adapters: AdapterRegistry) => NotificationMailer | null> {
+  if (!email) return () => null;
+  const { notificationMailer } = await import('./adapters/email/notification-mailer.js');
+  return (adapters) => notificationMailer(email, () => adapters.of(email.network));
 }
 
 /** Where messages leave for networks that another process runs. Few have a broker, and nobody else loads its libraries. */

@@ -6,10 +6,12 @@ import { connect } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { NetworkId } from '../src/common/ids.js';
 import { NOTICE_PREFIX } from '../src/gateway/notices/wording.js';
+import { brokerChecks } from '../src/gateway/remote/broker-checks.js';
 import { CALL, queueOptions } from '../src/gateway/remote/broker-queue.js';
 import { remoteSendStore } from '../src/gateway/remote/remote-send.store.js';
 import { PacketSealer, type SealedPacket } from '../src/gateway/remote/sealed-packet.js';
 import { requestToJson } from '../src/gateway/remote/wire.js';
+import { examine } from '../src/ops/doctor/check.js';
 import { Sealer } from '../src/storage/sealer.js';
 import { FakeNetwork, type FakeParcel } from './contract/fake-network.js';
 import { Correspondent, type Letter } from './support/correspondent.js';
@@ -85,6 +87,39 @@ describeWithPeer('rabbitmq-server', 'a network whose connection is another proce
     await bob.send({ to: ghostOf('olga'), text: 'an answer', answers: hash });
     await queueIsEmpty();
     expect(arrivedFor('olga').at(-1)).toMatchObject({ kind: 'reply', text: 'an answer', target: 'letter-1' });
+  });
+
+  it('is looked at by the doctor, who changes nothing and tells nobody the password', async () => {
+    const examined = async (url: string, networks: string[]) => {
+      const broker = { url: [url], networks, prefetch: 4, replyTimeoutSeconds: 5 };
+      const checks = brokerChecks({ broker, schema: world.db.schema, sealer: world.running.app.get(Sealer) });
+      const lines: string[] = [];
+      for await (const { findings } of examine(checks))
+        lines.push(...findings.map(({ level, code, message, fix }) => `${level} ${code} ${message} ${fix ?? ''}`));
+      return lines;
+    };
+    const at = (change: (url: URL) => void) => {
+      const url = new URL(rabbit.url);
+      change(url);
+      return examined(url.href, []);
+    };
+    expect(await examined(rabbit.url, ['fake'])).toEqual([
+      expect.stringMatching(/^ok BROKER RabbitMQ [\d.]+ answers/),
+      expect.stringMatching(/^ok BROKER_QUEUE Somebody takes requests from the queue dm3-gateway\.fake\./),
+    ]);
+    for (const look of ['first', 'second']) {
+      const [, missing] = await examined(rabbit.url, ['smoke']);
+      expect([look, missing]).toEqual([look, expect.stringMatching(/^warning BROKER_QUEUE_MISSING .*--role smoke/)]);
+    }
+    const [login] = await at((url) => (url.password = 'wrong-word'));
+    expect(login).toMatch(/^error BROKER_LOGIN_REFUSED The broker at 127\.0\.0\.1:\d+ does not accept/);
+    expect(login).not.toContain('wrong-word');
+    expect(await at((url) => (url.pathname = '/nowhere'))).toEqual([
+      expect.stringMatching(/^error BROKER_VHOST_REFUSED .*\/nowhere/),
+    ]);
+    expect(await at((url) => (url.port = '1'))).toEqual([
+      expect.stringMatching(/^error BROKER_UNREACHABLE .*:1 does not answer \(ECONNREFUSED\)/),
+    ]);
   });
 
   it('carries attachments, and notices in both directions', async () => {

@@ -40,7 +40,8 @@ describe(`a worker killed with ${LETTERS} letters waiting`, () => {
         expect(await waiting(world.db)).toBe(LETTERS);
 
         await world.service.kill();
-        expect([await leased(), world.parcels]).toEqual([HELD, 0]);
+        const held = await leased();
+        expect([held > HELD / 2, world.parcels]).toEqual([true, 0]);
         await mend(fake);
         const first = await firstAfterStart();
         const some = between(LETTERS / 10, LETTERS / 2);
@@ -50,7 +51,12 @@ describe(`a worker killed with ${LETTERS} letters waiting`, () => {
         await world.settled();
         expect(await world.violations()).toEqual([]);
         const repeats = world.parcels - LETTERS;
-        return { letters: LETTERS, 'first after ms': `${first} and ${second}`, 'repeats, known by their ids': repeats };
+        return {
+          letters: LETTERS,
+          held,
+          'first after ms': `${first} and ${second}`,
+          'repeats, known by their ids': repeats,
+        };
       });
     },
     LONG_MS,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { emailChecks } from '../../adapters/email/checks/email-checks.js';
 import type { DnsResolver } from '../../adapters/email/dns.js';
 import type { EmailConfig } from '../../adapters/email/config.js';
@@ -10,6 +11,7 @@ import type { Secrets } from '../../config/secrets.js';
 import type { Settings } from '../../config/settings.js';
 import { OwnService } from '../../delivery/own-service.js';
 import { serviceChecks } from '../../delivery/service-checks.js';
+import { brokerChecks } from '../../gateway/remote/broker-checks.js';
 import { openAliasRegistry } from '../../naming/alias/open-directory.js';
 import { ChainReader } from '../../naming/chain-reader.js';
 import { EnsClient } from '../../naming/ens-client.js';
@@ -20,6 +22,7 @@ import { safeFetch } from '../../naming/safe-fetch.js';
 import type { Check } from '../../ops/doctor/check.js';
 import { createSodiumProvider } from '../../protocol/crypto/sodium.js';
 import { fromUtf8 } from '../../protocol/encoding/utf8.js';
+import { Sealer } from '../../storage/sealer.js';
 import { storageChecks } from '../../storage/storage-checks.js';
 import { withDatabase } from '../database-session.js';
 
@@ -33,7 +36,7 @@ export interface Subject {
 
 /** Every part adds its own: a new network one line at the end. `close` frees the connections. */
 export async function allChecks({ settings, secrets, email, matrix, resolver }: Subject) {
-  const { ens, names, ccipRead, http, deliveryService } = settings;
+  const { ens, names, ccipRead, http, deliveryService, database, broker } = settings;
   const crypto = await createSodiumProvider();
   const endpoints = new RpcEndpoints(ens);
   const chainSettings = { ...ens, endpoints, allowPrivateFetch: ens.allowPrivateFetch };
@@ -46,9 +49,9 @@ export async function allChecks({ settings, secrets, email, matrix, resolver }: 
   const checks: Check[] = [
     ...secretChecks(settings.secrets),
     ...storageChecks({
-      connect: (work) => withDatabase(settings.database, work),
+      connect: (work) => withDatabase(database, work),
       keyIds: storageKeys.map(({ id }) => id),
-      poolSize: settings.database.poolSize,
+      poolSize: database.poolSize,
       clock,
     }),
     ...namingChecks({
@@ -64,6 +67,9 @@ export async function allChecks({ settings, secrets, email, matrix, resolver }: 
       aliases,
       configuredAliases: names.topLevelAliases,
     }),
+    ...(broker
+      ? brokerChecks({ broker, schema: database.schema, sealer: new Sealer(crypto, randomBytes, secrets) })
+      : []),
     ...serviceChecks({ own, ens: ensClient, publicUrl, clock }),
     ...(email ? emailChecks({ config: email, resolver, clock, fetchText }) : []),
     ...(matrix ? matrixChecks(matrix) : []),

@@ -28,7 +28,7 @@ interface Place {
 export function doctorCommand(env: Environment): Command {
   return new Command('doctor')
     .description(
-      'Check secrets, database, Ethereum, ENS, DNS, mail and Matrix against the configuration, and say what to fix.',
+      'Check secrets, database, broker, Ethereum, ENS, DNS, mail and Matrix against the configuration, and say what to fix.',
     )
     .option('--config <file>', 'configuration file')
     .option('--sandbox [dir]', 'look at the running sandbox, with its stand-in for DNS')
