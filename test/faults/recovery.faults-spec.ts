@@ -48,6 +48,7 @@ describe(`a worker killed with ${LETTERS} letters waiting`, () => {
         await eventually('some of them', async () => world.parcels >= some, { patienceMs: SCENARIO_MS });
         await world.service.kill();
         const second = await firstAfterStart();
+        await eventually('all of them', async () => (await waiting(world.db)) === 0, { patienceMs: LONG_MS });
         await world.settled();
         expect(await world.violations()).toEqual([]);
         const repeats = world.parcels - LETTERS;
