@@ -13,18 +13,25 @@ export interface ClaimOptions {
   readonly held: readonly string[];
   /** Who is to be seen alive while it holds them; null if nobody could tell: only their time frees them then. */
   readonly holder?: string | null;
+  /** The claim before this one met destinations without a free place: this one looks at more. */
+  readonly isCrowded?: boolean;
 }
 
 export interface Claimed {
   readonly items: readonly LeasedItem[];
+  /** Some of what was looked at found no place. */
+  readonly isCrowded: boolean;
   /** False if nothing is due beyond what was looked at. */
   readonly more: boolean;
 }
 
 /** Bulk mail counts as due so much later than it is: it waits while there is something for people, but not for ever. */
 const BULK_SECONDS = 300;
-/** Candidates for each free place: some belong to destinations that have no place left, and are parked. */
-const CANDIDATES_PER_PLACE = 2;
+/**
+ * Candidates for each free place. Each one costs a lock, and most find a place; where some do not, since theirs has none
+ * left, they are parked, and it pays to look at more.
+ */
+const PER_PLACE = { usual: 1, crowded: 4 };
 
 interface Candidate {
   readonly id: string;
@@ -40,12 +47,13 @@ interface Candidate {
  */
 export async function claimDue(db: Database, options: ClaimOptions): Promise<Claimed> {
   return db.transaction(async (tx) => {
-    const candidates = await lockCandidates(tx, db.schema, options);
-    if (candidates.length === 0) return { items: [], more: false };
+    const wanted = options.limit * (options.isCrowded ? PER_PLACE.crowded : PER_PLACE.usual);
+    const candidates = await lockCandidates(tx, db.schema, options, wanted);
+    if (candidates.length === 0) return { items: [], isCrowded: false, more: false };
     const leases = await lease(tx, candidates, options);
-    const more = candidates.length === options.limit * CANDIDATES_PER_PLACE;
+    const isCrowded = leases.length < Math.min(options.limit, candidates.length);
     const items = leases.length > 0 ? await firstItems(tx, leases) : [];
-    return { items: inOrderOf(candidates, items), more };
+    return { items: inOrderOf(candidates, items), isCrowded, more: candidates.length === wanted };
   });
 }
 
@@ -63,7 +71,7 @@ const due = (priority: number) => `SELECT id, destination_key, network, priority
  * Their heads, skipping those that others hold, and then their lanes: in one order for all, so that two claims can wait
  * for each other's lanes, but never in a ring.
  */
-async function lockCandidates(tx: Tx, schema: string, { limit, held }: ClaimOptions): Promise<Candidate[]> {
+async function lockCandidates(tx: Tx, schema: string, { held }: ClaimOptions, wanted: number): Promise<Candidate[]> {
   return tx.query<{ [Field in keyof Candidate]: string }>(
     `WITH people AS (${due(0)}), bulk AS (${due(1)}), candidate AS MATERIALIZED (
        SELECT id, encode(destination_key, 'hex') AS destination, network,
@@ -74,7 +82,7 @@ async function lockCandidates(tx: Tx, schema: string, { limit, held }: ClaimOpti
          SELECT DISTINCT hashtextextended($3 || destination, 0) AS lane FROM candidate ORDER BY 1 OFFSET 0) lanes
      ) SELECT id, destination, network FROM candidate CROSS JOIN (SELECT count(*) FROM locked) all_locked
      ORDER BY counts_from`,
-    [limit * CANDIDATES_PER_PLACE, held, `${schema}/lane/`],
+    [wanted, held, `${schema}/lane/`],
     'outbox_candidates',
   );
 }

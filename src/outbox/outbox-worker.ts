@@ -67,6 +67,7 @@ export class OutboxWorker {
   #claiming: Promise<void> = Promise.resolve();
   #renewing: Promise<void> = Promise.resolve();
   #renews = false;
+  #isCrowded = false;
 
   constructor(private readonly options: OutboxWorkerOptions) {
     const { db, outbox, log } = options;
@@ -124,7 +125,9 @@ export class OutboxWorker {
     try {
       const held = [...this.#running.keys()].map(({ headId }) => headId);
       const { holder } = this.#signOfLife;
-      const { items, more } = await claimDue(db, { limit, leaseSeconds, caps, held, holder });
+      const isCrowded = this.#isCrowded;
+      const { items, more, ...seen } = await claimDue(db, { limit, leaseSeconds, caps, held, holder, isCrowded });
+      this.#isCrowded = seen.isCrowded;
       for (const item of items) this.#start(item, (leased) => this.#process(leased));
       if (holder !== this.#signOfLife.holder) void this.#renew();
       if (more) this.wake(); // what is due beyond these may go elsewhere
