@@ -1,5 +1,6 @@
 // A process that fills and empties the queue as the gateway does, without anything to deliver.
 import { randomUUID } from 'node:crypto';
+import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../dist/common/errors.js';
 import { silentLog } from '../dist/ops/event-log.js';
@@ -12,6 +13,10 @@ import { quantile } from './statistics.mjs';
 
 const KIND = 'bench';
 const DEAD_KIND = 'dead';
+/** Never ends. */
+const HELD_KIND = 'held';
+/** Goes over HTTP to the far side, which counts. */
+const FAR_KIND = 'far';
 const CAPS = { byNetwork: {}, others: 4 };
 const LEASE_SECONDS = 60;
 const DEAD_MS = 2_000;
@@ -28,7 +33,7 @@ let worker;
 let handled = 0;
 let latencies = [];
 
-async function start({ database, concurrency }) {
+async function start({ database, concurrency, leaseSeconds = LEASE_SECONDS, farPort }) {
   db = new Database(database);
   await db.open();
   outbox = new Outbox(database.schema);
@@ -46,11 +51,24 @@ async function start({ database, concurrency }) {
   const handlers = new Map([
     [KIND, { handle: take, fail }],
     [DEAD_KIND, { handle: hang, fail }],
+    [HELD_KIND, { handle: () => new Promise(() => {}), fail }],
+    [FAR_KIND, { handle: ({ ref }) => post(farPort, ref), fail }],
   ]);
   const policyOf = () => ({ firstSeconds: 30, factor: 2, maxSeconds: 3_600, jitter: 0.2 });
-  const rest = { leaseSeconds: LEASE_SECONDS, pollSeconds: 2, log: silentLog, caps: CAPS };
+  const rest = { leaseSeconds, pollSeconds: 2, log: silentLog, caps: CAPS };
   worker = () => new OutboxWorker({ db, outbox, handlers, policyOf, concurrency, ...rest });
   return 'ready';
+}
+
+const agent = new http.Agent({ keepAlive: true });
+
+function post(port, ref) {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: `/${ref}`, agent }, (response) => {
+      response.resume().once('end', resolve);
+    });
+    request.once('error', reject).end();
+  });
 }
 
 let running;

@@ -1,7 +1,7 @@
-import { Client } from 'pg';
+import { inWords, Profile } from './profile.mjs';
+import { Queue, SCHEMA } from './queue-tables.mjs';
 import { median, quantile } from './statistics.mjs';
 
-const SCHEMA = 'dm3_gateway_queue';
 const CONCURRENCY = 32;
 const AT_ONCE = 16;
 const BATCH = 20;
@@ -9,16 +9,6 @@ const PART = { pairs: 10_000, items: 100_000 };
 const WHOLE = { pairs: 100_000, items: 1_000_000 };
 const DEAD_PAIRS = 10_000;
 const SMALL = { pairs: 100, items: 100 };
-
-const HEADS = `INSERT INTO outbox_head (pair_key, network, destination_key, last_seq, next_at)
-  SELECT convert_to($3::text || n, 'UTF8'), 'email',
-    CASE WHEN $3 = 'dead' THEN 'dead'::bytea ELSE convert_to($3::text || n, 'UTF8') END, $2::int / $1::int,
-    now() - make_interval(secs => 1 + random() * 60)
-  FROM generate_series(1, $1::int) n`;
-const ITEMS = `INSERT INTO outbox_item (head_id, seq, kind, ref, expires_at, notice_at)
-  SELECT h.id, s, $1, gen_random_uuid(), now() + interval '1 day', now() + interval '1 hour'
-  FROM outbox_head h, generate_series(1, h.last_seq) s
-  WHERE NOT EXISTS (SELECT FROM outbox_item i WHERE i.head_id = h.id)`;
 
 const figure = (number) => number.toLocaleString('en');
 
@@ -31,7 +21,7 @@ export async function measureQueue(stage, { rounds, seconds, full }) {
   try {
     const backlog = full ? WHOLE : PART;
     return [
-      section('queue', 'queue: emptied by worker processes', EMPTYING, await emptying(queue, workers, rounds, seconds)),
+      ...(await emptying(queue, workers, rounds, seconds)),
       section(
         'depth',
         `queue: depth${full ? '' : ' (a tenth; -- --full: a million)'}`,
@@ -53,44 +43,6 @@ export async function measureQueue(stage, { rounds, seconds, full }) {
 const LIMITS = { poolSize: 40, connectSeconds: 10, statementSeconds: 60, lockSeconds: 20 };
 const section = (name, title, columns, rows) => ({ name, title, columns, rows, figures: rows });
 
-class Queue {
-  #db;
-
-  static async open(postgres) {
-    const queue = new Queue();
-    queue.#db = new Client({ ...postgres, options: `-c search_path=${SCHEMA}` });
-    await queue.#db.connect();
-    return queue;
-  }
-
-  async stock({ pairs, items }, name = 'pair', kind = 'bench') {
-    await this.#db.query(HEADS, [pairs, items, name]);
-    await this.#db.query(ITEMS, [kind]);
-    await this.#db.query('VACUUM ANALYZE outbox_head, outbox_item');
-    await this.#db.query('CHECKPOINT'); // what filling it left to do is not measured
-  }
-
-  async clear() {
-    await this.#db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, outbox_lane');
-  }
-
-  async waiting() {
-    return (await this.#db.query('SELECT count(*)::int AS count FROM outbox_item')).rows[0].count;
-  }
-
-  /** Megabytes of both tables and of their indexes. */
-  async size() {
-    const tables = `sum(pg_table_size(t)) / 1e6`;
-    const sql = `SELECT (${tables})::float8 AS tables, (sum(pg_indexes_size(t)) / 1e6)::float8 AS indexes
-      FROM unnest(ARRAY['outbox_head', 'outbox_item']::regclass[]) t`;
-    return (await this.#db.query(sql)).rows[0];
-  }
-
-  async close() {
-    await this.#db.end();
-  }
-}
-
 const all = (workers, message) => Promise.all(workers.map(({ ask }) => ask(message)));
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
@@ -111,6 +63,13 @@ async function emptying(queue, workers, rounds, seconds) {
   for (let round = 0; round < rounds; round += 1) {
     for (const plan of plans) plan.runs.push(await emptyOnce(queue, plan.workers, seconds));
   }
+  return [
+    section('queue', 'queue: emptied by worker processes', EMPTYING, speedsOf(plans)),
+    section('profile', 'queue: what that time went into', PROFILE, plans.map(profileOf)),
+  ];
+}
+
+function speedsOf(plans) {
   const [one] = plans;
   return plans.map(({ name, runs }) => {
     const of = (what) => median(runs.map((run) => run[what]));
@@ -126,16 +85,39 @@ async function emptying(queue, workers, rounds, seconds) {
   });
 }
 
+const PROFILE = {
+  name: 'by',
+  workers: 'CPU of the workers, cores',
+  database: 'of PostgreSQL',
+  machine: 'of the machine',
+  perMessage: 'ms of CPU a message',
+  waits: 'the workers’ sessions, on the average',
+};
+
+function profileOf({ name, runs }) {
+  const of = (what) => median(runs.map((run) => run.profile[what]));
+  const names = new Set(runs.flatMap(({ profile }) => profile.doing.map(([doing]) => doing)));
+  const share = (doing) => median(runs.map(({ profile }) => new Map(profile.doing).get(doing) ?? 0));
+  const doing = [...names].map((each) => [each, share(each)]).sort(([, a], [, b]) => b - a);
+  const perMessage = median(
+    runs.map(({ profile, perSecond }) => (1e3 * (profile.workers + profile.database)) / perSecond),
+  );
+  const cores = { workers: of('workers'), database: of('database'), machine: of('machine') };
+  return { name, ...cores, perMessage, waits: inWords(doing) };
+}
+
 async function emptyOnce(queue, workers, seconds) {
   await queue.clear();
   await queue.stock({ pairs: 20_000, items: 100_000 });
   const began = performance.now();
   await all(workers, { question: 'run' });
+  const profiling = await Profile.begin(queue, workers);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  const profile = await profiling.end();
   const results = await all(workers, { question: 'halt' });
   const perSecond = (sum(results.map(({ handled }) => handled)) * 1_000) / (performance.now() - began);
   const claimed = await all(workers, { question: 'claim', seconds, batch: BATCH });
-  return { perSecond, claims: sum(claimed.map(({ claims }) => claims)) / seconds };
+  return { perSecond, profile, claims: sum(claimed.map(({ claims }) => claims)) / seconds };
 }
 
 const DEPTH = {

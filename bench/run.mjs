@@ -5,7 +5,7 @@ import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
 const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
-                            [--only crypto|submit|mail|mailbox|queue|purge|stall|start|ccip|matrix]
+                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix]
 
   --quick   fewer and shorter rounds: half of the four minutes
   --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
@@ -18,7 +18,9 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
               ccip    signed answers to lookups of our names, asked for again and new
               matrix  events that a homeserver brings: times at 50 a second, memory, starting with many chats
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
-              queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination
+              queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination;
+                      what the time of one worker process and of two goes into
+              recovery a worker killed with 10,000 messages waiting, and how soon the next one delivers
               purge   submitting while what has outlived its time is removed
               stall   how long the event loop stands still for a large envelope
               start   how long "dm3-gateway start" takes, and its memory
@@ -27,7 +29,19 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
 It needs no network and no set-up: PostgreSQL, a local chain and all load run on this machine, in a temporary folder.
 `;
 
-const SECTIONS = ['crypto', 'submit', 'mail', 'ccip', 'mailbox', 'queue', 'purge', 'stall', 'start', 'matrix'];
+const SECTIONS = [
+  'crypto',
+  'submit',
+  'mail',
+  'ccip',
+  'mailbox',
+  'queue',
+  'recovery',
+  'purge',
+  'stall',
+  'start',
+  'matrix',
+];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -40,7 +54,7 @@ async function main() {
     results[section.name] = section.figures;
     if (!json) printSection(section);
   };
-  await measure(only ? [only] : SECTIONS, { ...(quick ? QUICK : FULL), full }, report);
+  await measure(only ? [only] : SECTIONS, { ...(quick ? QUICK : FULL), quick, full }, report);
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
 }
 
@@ -61,6 +75,7 @@ async function measure(sections, plan, report) {
     if (served.includes('queue')) {
       for (const section of await (await import('./queue.mjs')).measureQueue(stage, plan)) report(section);
     }
+    if (served.includes('recovery')) report(await (await import('./recovery.mjs')).measureRecovery(stage, plan));
     if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('matrix')) {
