@@ -55,7 +55,18 @@ async function openGateway(stage, { accounts, messages }) {
   const { ask } = await stage.start('gateway-process.mjs', input);
   const tables = await Backlog.open(stage.postgres, input.settings.database.schema);
   await tables.stock({ accounts, messages, profile: stage.receivers[0].profile });
-  return { ask, tables, port: ports.http };
+  return {
+    ask,
+    tables,
+    port: ports.http,
+    complaints: () => complaintsIn(path.join(stage.home, 'gateway-process.log')),
+  };
+}
+
+/** What the upkeep said of itself. */
+function complaintsIn(log) {
+  const lines = fs.readFileSync(log, 'utf8').split('\n');
+  return lines.filter((line) => line.includes('maintenance.failed')).join('\n');
 }
 
 /** Every envelope is sent once. */
@@ -69,7 +80,7 @@ async function startLoad(stage, { rounds, count }) {
  * The same tables, before the upkeep begins, while it is at work, and afterwards. What comes right after the checkpoint
  * writes whole pages to the log and is not counted.
  */
-async function measureRound({ ask, tables }, submit, old) {
+async function measureRound({ ask, tables, complaints }, submit, old) {
   await tables.outlive(old);
   await submit();
   const before = await submit();
@@ -79,7 +90,7 @@ async function measureRound({ ask, tables }, submit, old) {
   const loaded = (performance.now() - began) / 1_000;
   const took = await purging;
   const left = await tables.outlived();
-  if (left > 0) throw new Error(`The upkeep left ${left} rows.`);
+  if (left > 0) throw new Error(`The upkeep left ${left} rows. ${complaints()}`);
   const resting = between(before, await submit());
   return { resting, busy, removed: old / took, overlap: Math.min(1, took / loaded) };
 }

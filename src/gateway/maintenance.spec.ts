@@ -169,10 +169,11 @@ describe('Maintenance', () => {
   it('is done by one process at a time', async () => {
     const twins = [maintenance(30), maintenance(30)];
     const steps = watchSteps();
-    await storage.db.withLock('maintenance', () => Promise.all(twins.map((twin) => twin.run())));
+    const ran = await storage.db.withLock('maintenance', () => Promise.all(twins.map((twin) => twin.run())));
+    expect(ran).toEqual([false, false]);
     expect([...steps.values()].flat()).toEqual([]);
     jest.restoreAllMocks();
-    await twins[1]!.run();
+    expect(await twins[1]!.run()).toBe(true);
     expect(await counts()).toEqual(Object.fromEntries(TABLES.map((table) => [table, 3])));
   });
 

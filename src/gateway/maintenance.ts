@@ -54,12 +54,14 @@ export class Maintenance {
     this.#stopped.abort();
   }
 
-  async run(): Promise<void> {
+  /** @returns false if it was left to another run that is under way, or there was no database */
+  async run(): Promise<boolean> {
     const { db, log } = this.parts;
     try {
-      await db.withLockIfFree('maintenance', () => this.#removeAll());
+      return await db.withLockIfFree('maintenance', () => this.#removeAll());
     } catch (error) {
       if (!this.#stopped.signal.aborted) log.warn('maintenance.failed', { code: errorCode(error) });
+      return false;
     }
   }
 

@@ -1,11 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { FakeNetwork } from '../../../test/contract/fake-network.js';
-import type { ForeignAddress, NetworkId } from '../../common/ids.js';
+import type { ForeignAddress } from '../../common/ids.js';
 import type { Adapter, OutgoingChallenge } from '../../gateway/adapter/adapter.js';
 import { localCalls, standIn, type NetworkCalls } from '../../gateway/remote/stand-in.js';
 import { notificationMailer } from './notification-mailer.js';
 
-const email = { network: 'email' as NetworkId, parseMailbox: (text: string) => (text.includes('@') ? text : null) };
+const email = { parseMailbox: (text: string) => (text.includes('@') ? text : null) };
 const mail = { id: 'd4'.repeat(32), to: 'carol@example.com', subject: 'New dm3 message', text: 'Look.\n' };
 
 /** A network as it is known where another process has its connection. */
