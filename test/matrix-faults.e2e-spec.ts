@@ -126,8 +126,8 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     await world.gateway.db.query(sql);
     await alice.say(room, 'after the damage');
     await world.bob.receive('after the damage');
-    const failed = await world.gateway.db.query("SELECT code FROM matrix_inbox WHERE state = 'failed'");
-    expect(failed).toEqual([{ code: 'SEAL_BROKEN' }]);
+    const failed = await world.gateway.db.query("SELECT code, sealed_event FROM matrix_inbox WHERE state = 'failed'");
+    expect(failed).toEqual([{ code: 'SEAL_BROKEN', sealed_event: null }]);
   });
 
   it('nothing can be read in the tables, neither before an event is handled nor after', async () => {

@@ -1,6 +1,7 @@
 import { errorCode } from '../common/errors.js';
 import type { EventLog } from '../ops/event-log.js';
 import type { Database } from '../storage/database.js';
+import { StorageUnavailableError } from '../storage/errors.js';
 import { Absentees, GRACE_MS } from './absentees.js';
 import { claimExpired } from './claim.js';
 import { delayedItems, tellLater, tellOnce, type DelayedItem } from './delays.js';
@@ -29,6 +30,8 @@ const PER_ROUND = 50;
 /** Messages whose time is over are looked for so seldom. */
 const EXPIRY_EVERY_MS = 30_000;
 const TELL_AGAIN_SECONDS = 600;
+/** Where the database ended the attempt: a worker puts the same item off at that moment, and one of the two has to yield. */
+const TELL_SOON_SECONDS = 1;
 
 /**
  * Looks after what waits and does not move: what dead workers held, free places in lanes, authors who should hear of a
@@ -93,7 +96,7 @@ export class Caretaker {
       await tellOnce(db, item, async (tx) => handler?.delayed?.(tx, item));
     } catch (error) {
       log.warn('outbox.delay-untold', { id: item.ref, code: errorCode(error) });
-      await tellLater(db, item, TELL_AGAIN_SECONDS);
+      await tellLater(db, item, error instanceof StorageUnavailableError ? TELL_SOON_SECONDS : TELL_AGAIN_SECONDS);
     }
   }
 

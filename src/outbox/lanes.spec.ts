@@ -4,6 +4,7 @@ import { createTestSchema, type TestSchema } from '../../test/support/database.j
 import { enqueue, outboxEntry, startWorker, until, untilEmpty } from '../../test/support/outbox.js';
 import { GatewayError } from '../common/errors.js';
 import { Database } from '../storage/database.js';
+import { StorageUnavailableError } from '../storage/errors.js';
 import { claimDue, claimExpired } from './claim.js';
 import {
   laneFailed,
@@ -321,6 +322,22 @@ describe('A delay', () => {
     await untilEmpty(db);
     expect(told).toEqual([slow]);
     expect(told).not.toContain(quiet);
+  });
+
+  it('that the database did not let be told is told soon', async () => {
+    let attempts = 0;
+    await enqueue(db, outboxEntry({ pair: 'slow', noticeInSeconds: 0 }));
+    await pauseNetwork(db, 'email');
+    const delayed = async () => {
+      attempts += 1;
+      if (attempts === 1) throw new StorageUnavailableError({ cause: null }); // as after a deadlock
+    };
+    await start({ db, handle: async () => {}, delayed });
+    await until(
+      async () => (await db.query('SELECT FROM outbox_item WHERE notice_at IS NOT NULL')).length === 0,
+      'its note',
+    );
+    expect(attempts).toBe(2);
   });
 
   it('that cannot be told is tried again later, and nobody waits for it', async () => {

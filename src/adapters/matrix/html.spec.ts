@@ -183,8 +183,12 @@ describe('plain bodies', () => {
 
   it('name people instead of linking them', () => {
     expect(cleanPlain('ask https://matrix.to/#/@dm3_bob.eth:hs.test now', nameOf)).toBe('ask bob.eth now');
+    expect(cleanPlain('(https://matrix.to/#/@dm3_bob.eth:hs.test), "matrix:u/carol:hs.test"!', nameOf)).toBe(
+      '(bob.eth), "@carol:hs.test"!',
+    );
+    expect(cleanPlain(`https://matrix.to/#/${'.'.repeat(100_000)}`, nameOf)).toHaveLength(100_020);
     expect(cleanPlain('see https://matrix.to/#/!room:hs.test/$event?via=hs.test.', nameOf)).toBe(
-      'see a message on Matrix',
+      'see a message on Matrix.',
     );
     expect(cleanPlain('(matrix:r/dev:hs.test) matrix:roomid/abc matrix:u/carol:hs.test', nameOf)).toBe(
       '(#dev:hs.test) a room on Matrix @carol:hs.test',

@@ -19,6 +19,9 @@ interface Row {
   readonly received_at: Date;
 }
 
+/** What cannot be opened is of no use to anybody. */
+const UNREADABLE = 'SEAL_BROKEN';
+
 const place = (id: string) => ({ table: 'matrix_inbox', column: 'sealed_event', row: id });
 
 /**
@@ -73,8 +76,8 @@ export class InboxStore {
   async settle(db: Queryable, id: string, code: string | null): Promise<void> {
     const done = `UPDATE matrix_inbox SET state = 'done', code = NULL, sealed_event = NULL, settled_at = now()
       WHERE id = $1`;
-    const failed = `UPDATE matrix_inbox SET state = 'failed', code = $2, attempts = attempts + 1, settled_at = now()
-      WHERE id = $1`;
+    const failed = `UPDATE matrix_inbox SET state = 'failed', code = $2, attempts = attempts + 1, settled_at = now(),
+      sealed_event = CASE WHEN $2 <> '${UNREADABLE}' THEN sealed_event END WHERE id = $1`;
     if (code === null) await db.query(done, [id], 'matrix-inbox-settle');
     else await db.query(failed, [id, code]);
   }

@@ -31,8 +31,9 @@ const ADDRESSES = /\b[a-z][a-z0-9+.-]*:\/\/\S+|\b(?:mailto|matrix|www\.)\S+/giu;
 const BEFORE = String.raw`(?<![\p{L}\p{N}\p{M}\p{Extended_Pictographic}_@.:/=#!\\-])`;
 const BEHIND = String.raw`(?![\p{L}\p{N}\p{M}\p{Extended_Pictographic}_@/=-]|[.:][\p{L}\p{N}_-])`;
 
-/** Bare links as they stand in texts. */
-export const BARE_LINKS = /\bhttps?:\/\/matrix\.to\/#\/[^\s)>\]]+|\bmatrix:(?:u|r|roomid)\/[^\s)>\]]+/giu;
+/** Bare links as they stand in texts, without what ends the sentence. */
+export const BARE_LINKS =
+  /\b(?:https?:\/\/matrix\.to\/#\/|matrix:(?:u|r|roomid)\/)[^\s)>\]]{0,2000}[^\s)>\].,;:!?'"]/giu;
 
 /** The people whose names stand in a text, with or without an `@`, in order. */
 export function mentionsIn(text: string, people: readonly Mentionable[]): Mention[] {
