@@ -255,10 +255,14 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
       new_version: '12',
     })) as { replacement_room: string };
     await alice.hear(closed.room, 'Invite me there');
+    const forged = { name: 'bob.eth', identity: world.gateway.bob.address.toLowerCase(), body: '!dm3 leave' };
+    await alice.say(upgraded.replacement_room, forged, 'network.dm3.command');
+    await alice.say(upgraded.replacement_room, 'words before the bot came');
     await alice.invite(upgraded.replacement_room, BOT);
     await alice.untilMember(upgraded.replacement_room, BOB, 'join');
     await world.bob.send({ to: closed.name, text: 'here, too' });
     await alice.hear(upgraded.replacement_room, 'here, too');
+    await world.bob.receive('words before the bot came');
   });
 
   it('does not take the place of another one that claims to follow it', async () => {
@@ -272,6 +276,43 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     await world.bob.send({ to: name, text: 'still at home' });
     await alice.hear(room, 'still at home');
     expect((await mallory.timeline(trap)).some(({ state_key }) => state_key === BOB)).toBe(false);
+  });
+
+  it('is not led into a room that does not follow it', async () => {
+    const { room, name } = await bridged('bob.eth');
+    const erin = await world.somebody();
+    const { room: hers } = await publicRoom(erin);
+    await erin.say(hers, 'among ourselves');
+    for (const replacement_room of [hers, 'junk', '#room1:hs.test']) {
+      await alice.setState(room, 'm.room.tombstone', { body: 'come along', replacement_room });
+    }
+    await alice.hear(room, 'That room does not say that it follows this one.');
+    await alice.hear(room, 'That room does not exist.');
+    await world.bob.receive('goes on in another one, where the gateway is not');
+    await world.bob.send({ to: name, text: 'I stay' });
+    await alice.hear(room, 'I stay');
+    expect((await erin.timeline(hers)).some(({ state_key }) => state_key === BOB)).toBe(false);
+    const heard = (await world.bob.incoming()).filter(({ message }) => message.message?.includes('among ourselves'));
+    expect(heard).toEqual([]);
+  });
+
+  it('is neither joined nor kept waiting by who reads, and not by files that cannot be had', async () => {
+    const { room, name } = await bridged('bob.eth carol.eth');
+    const url = 'mxc://no.such.host/abcdef';
+    const lost = await alice.say(room, { msgtype: 'm.image', body: 'lost.png', url, info: { mimetype: 'image/png' } });
+    await alice.say(room, 'after the file');
+    await world.bob.receive('after the file');
+    expect((await answerTo(alice, room, lost)).content.body).toContain('did not reach dm3');
+
+    const last = await world.bob.receive('after the file');
+    await world.bob.send({ to: name, text: '!dm3 leave' });
+    await alice.untilMember(room, BOB, 'leave');
+    await world.bob.send({ to: name, text: '', type: 'READ_OPENED', about: last.hash });
+    await world.bob.send({ to: name, text: '👋', type: 'REACTION', about: last.hash });
+    await world.bob.send({ to: name, text: '', type: 'DELETE_REQUEST', about: last.hash });
+    await world.bob.receive('Only the author of a message can change or delete it');
+    expect((await alice.untilMember(room, BOB, 'leave')).content.membership).toBe('leave');
+    expect((await alice.messages(room, BOB)).length).toBe(0);
   });
 
   it('keeps out who may not bridge, and says so in encrypted rooms once', async () => {

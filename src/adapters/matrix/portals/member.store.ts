@@ -23,6 +23,8 @@ export interface Member {
   readonly ghost: string;
   /** As the core knew it last: good enough while nobody can tell what it is now. */
   readonly target: Target;
+  /** What brought the member in: done again after a crash, it is the same. Null for who came by himself. */
+  readonly since: string | null;
 }
 
 interface Row {
@@ -32,7 +34,7 @@ interface Row {
   readonly sealed_member: Buffer;
 }
 
-type Sealed = Pick<Member, 'identity' | 'name' | 'ghost' | 'target'>;
+type Sealed = Pick<Member, 'identity' | 'name' | 'ghost' | 'target' | 'since'>;
 
 const COLUMNS = 'id, portal_id, state, sealed_member';
 const place = (id: string) => ({ table: 'matrix_member', column: 'sealed_member', row: id });

@@ -48,10 +48,10 @@ export class PortalLife {
   ): Promise<'already' | 'asked' | 'joined'> {
     const { db, members, portals, fanOut, askMembers } = this.parts;
     const known = await members.find(db, portal, target.address);
-    if (known?.state === 'joined') return 'already';
+    if (known?.state === 'joined' && known.since !== purpose) return 'already';
     await portals.checkRoom(portal, known);
-    if (askMembers) await this.#ask(portal, target);
-    else await portals.admit(portal, target);
+    if (askMembers) await this.#ask(portal, target, purpose);
+    else await portals.admit(portal, target, purpose);
     killPoint('portal.admitted');
     const text = askMembers ? questionText(portal, by) : welcomeText(portal, by);
     await fanOut.tell(portal, target, `welcome ${purpose}`, text);
@@ -92,10 +92,10 @@ export class PortalLife {
     }
   }
 
-  async #ask(portal: Portal, target: Target): Promise<void> {
+  async #ask(portal: Portal, target: Target, since: string): Promise<void> {
     const { db, members, ghosts } = this.parts;
     const { name, address: identity } = target;
-    await members.put(db, portal, 'asked', { identity, name, ghost: await ghosts.ensure(name), target });
+    await members.put(db, portal, 'asked', { identity, name, ghost: await ghosts.ensure(name), target, since });
   }
 
   async #make(roomId: string): Promise<Portal> {

@@ -118,7 +118,7 @@ export class MatrixPortals {
    * The ghost joins, then counts as a member: a crash in between is mended by doing it again.
    * @returns the ghost @throws NotInvitedError; HomeserverError
    */
-  async admit(portal: Portal, target: Target): Promise<string> {
+  async admit(portal: Portal, target: Target, since: string | null = null): Promise<string> {
     const { db, ghosts, members } = this.parts;
     const known = await members.find(db, portal, target.address);
     const name = known?.state === 'joined' ? known.name : target.name;
@@ -126,7 +126,7 @@ export class MatrixPortals {
     const ghost = await ghosts.ensure(name);
     await this.#supersede(portal, ghost, target);
     await this.enter(portal.roomId, ghost);
-    await members.put(db, portal, 'joined', { identity: target.address, name, ghost, target });
+    await members.put(db, portal, 'joined', { identity: target.address, name, ghost, target, since });
     return ghost;
   }
 

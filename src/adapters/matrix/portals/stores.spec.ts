@@ -22,6 +22,7 @@ const person = (digit: string) => ({
   name: `${digit}.eth` as EnsName,
   ghost: `@dm3_${digit}.eth:hs.test`,
   target: { name: `${digit}.eth` as EnsName, address: addressOf(digit), sizeLimit: 100_000 },
+  since: null,
 });
 
 describe('PortalStore', () => {
