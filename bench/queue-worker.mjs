@@ -1,5 +1,5 @@
 // A process that fills and empties the queue as the gateway does, without anything to deliver.
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../dist/common/errors.js';
@@ -98,13 +98,13 @@ const answers = {
     }
     return { claims, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
   },
-  /** Enqueues for new pairs, so many at once. */
-  async enqueue({ seconds, atOnce, everyMs = 0 }) {
+  /** Enqueues, so many at once, for new pairs or for some of so many. */
+  async enqueue({ seconds, atOnce, everyMs = 0, pairs = null }) {
     let count = 0;
     const end = performance.now() + seconds * 1_000;
     const loop = async () => {
       while (performance.now() < end) {
-        const pairKey = Buffer.from(randomUUID());
+        const pairKey = Buffer.from(pairs === null ? randomUUID() : `churn${randomInt(pairs)}`);
         const entry = { pairKey, destinationKey: pairKey, network: 'email', kind: KIND, ref: randomUUID() };
         await db.transaction((tx) =>
           outbox.enqueue(tx, { ...entry, expiresInSeconds: 86_400, noticeInSeconds: 3_600 }),

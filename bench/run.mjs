@@ -5,7 +5,7 @@ import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
 const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
-                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix]
+                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix|soak]
 
   --quick   fewer and shorter rounds: half of the four minutes
   --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
@@ -21,6 +21,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
               queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination;
                       what the time of one worker process and of two goes into
               recovery a worker killed with 10,000 messages waiting, and how soon the next one delivers
+              soak    (only when named) an hour of filling and emptying the queue, or --minutes of it
               purge   submitting while what has outlived its time is removed
               stall   how long the event loop stands still for a large envelope
               start   how long "dm3-gateway start" takes, and its memory
@@ -42,19 +43,21 @@ const SECTIONS = [
   'start',
   'matrix',
 ];
+/** Too long for a run of all. */
+const ON_REQUEST = ['soak'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
 
 async function main() {
-  const { quick, full, json, only } = readOptions();
+  const { quick, full, json, only, minutes } = readOptions();
   await buildIfStale();
   const results = { machine: machine(), quick };
   const report = (section) => {
     results[section.name] = section.figures;
     if (!json) printSection(section);
   };
-  await measure(only ? [only] : SECTIONS, { ...(quick ? QUICK : FULL), quick, full }, report);
+  await measure(only ? [only] : SECTIONS, { ...(quick ? QUICK : FULL), quick, full, minutes }, report);
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
 }
 
@@ -76,6 +79,7 @@ async function measure(sections, plan, report) {
       for (const section of await (await import('./queue.mjs')).measureQueue(stage, plan)) report(section);
     }
     if (served.includes('recovery')) report(await (await import('./recovery.mjs')).measureRecovery(stage, plan));
+    if (served.includes('soak')) report(await (await import('./soak.mjs')).measureSoak(stage, plan));
     if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('matrix')) {
@@ -93,6 +97,7 @@ function readOptions() {
     full: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
+    minutes: { type: 'string', default: '60' },
     help: { type: 'boolean', default: false },
   };
   const chosen = parseOrExplain(options);
@@ -100,8 +105,11 @@ function readOptions() {
     process.stdout.write(HELP);
     process.exit(0);
   }
-  if (chosen.only !== undefined && !SECTIONS.includes(chosen.only)) giveUp(`There is no section ${chosen.only}.`);
-  return chosen;
+  if (chosen.only !== undefined && ![...SECTIONS, ...ON_REQUEST].includes(chosen.only))
+    giveUp(`There is no section ${chosen.only}.`);
+  const minutes = Number(chosen.minutes);
+  if (!Number.isInteger(minutes) || minutes < 1) giveUp('--minutes takes a whole number.');
+  return { ...chosen, minutes };
 }
 
 function parseOrExplain(options) {
