@@ -98,8 +98,10 @@ describeWithPeer('synapse', 'A gateway between Matrix and dm3', () => {
     await eventually('the room', async () => (await alice.invitations()).length === 1);
     await gateway.kill(); // which never heard of it
     await synapse.link.mend();
-    await start();
     const room = await alice.acceptInvitation(BOB);
+    await alice.say(room, 'faster than you');
+    await start();
+    await bob.receive('faster than you');
     await alice.hear(room, 'the first');
     expect(await alice.invitations()).toEqual([]);
     expect(await alice.messages(room, BOB)).toHaveLength(1);

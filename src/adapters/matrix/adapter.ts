@@ -69,6 +69,7 @@ interface Line {
   readonly homeserver: Homeserver;
   readonly api: MatrixApi;
   readonly rooms: RoomStore;
+  readonly chats: MatrixRooms;
   readonly events: EventStore;
   readonly ghosts: MatrixGhosts;
   readonly portals: PortalParts;
@@ -230,16 +231,17 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
     const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
     const sender = new MatrixSender(parts);
-    return { homeserver, api, rooms, events, ghosts, portals, access: new AccessList(config), limits, sender };
+    const access = new AccessList(config);
+    return { homeserver, api, rooms, chats, events, ghosts, portals, access, limits, sender };
   }
 
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
-    const { api, rooms, events, ghosts, portals, access, limits } = this.#line;
+    const { api, rooms, chats, events, ghosts, portals, access, limits } = this.#line;
     const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
-    const membership = new Membership({ db, api, port, ghosts, rooms, serverName, botId: this.#botId, isOurs });
+    const membership = new Membership({ db, api, port, ghosts, rooms, chats, serverName, botId: this.#botId, isOurs });
     const now = () => clock.now();
     const linking = new MatrixLinking({ desk: port.links });
     const budget = new MediaBudget(config.mediaMemoryBytes);
@@ -259,6 +261,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       port,
       config,
       rooms,
+      chats,
       events,
       budget,
       membership,

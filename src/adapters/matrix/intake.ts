@@ -15,6 +15,7 @@ import { fetchFile, type HeldFile } from './media.js';
 import type { Membership } from './membership.js';
 import { MATRIX } from './network.js';
 import type { Room, RoomStore } from './room.store.js';
+import type { MatrixRooms } from './rooms.js';
 import type { PortalIntake } from './portals/portal-intake.js';
 import { shortNameOf } from './short-name.js';
 import { noticeText } from './to-matrix.js';
@@ -25,6 +26,7 @@ interface Parts {
   readonly port: GatewayPort;
   readonly config: MatrixConfig;
   readonly rooms: RoomStore;
+  readonly chats: MatrixRooms;
   readonly events: EventStore;
   readonly budget: MediaBudget;
   readonly membership: Membership;
@@ -76,7 +78,7 @@ export class MatrixIntake implements EventHandler {
   }
 
   async #roomOf(event: MatrixEvent): Promise<Room | null> {
-    const room = await this.parts.rooms.find(this.parts.db, event.room_id);
+    const room = await this.parts.chats.of(event.room_id, event.sender);
     if (!room || room.state === 'closed' || room.state === 'declined') return null;
     if (event.sender === room.user) return room;
     if (event.type !== RECEIPT && event.state_key === undefined) await this.parts.membership.crowd(room, event);

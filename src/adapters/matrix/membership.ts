@@ -9,6 +9,7 @@ import { isGhostId } from './ghost-id.js';
 import type { MatrixGhosts } from './ghosts.js';
 import { transactionFor } from './part-id.js';
 import type { Room, RoomStore } from './room.store.js';
+import type { MatrixRooms } from './rooms.js';
 
 interface Parts {
   readonly db: Database;
@@ -16,6 +17,7 @@ interface Parts {
   readonly port: GatewayPort;
   readonly ghosts: MatrixGhosts;
   readonly rooms: RoomStore;
+  readonly chats: MatrixRooms;
   readonly serverName: string;
   readonly botId: string;
   readonly isOurs: (userId: string) => boolean;
@@ -146,8 +148,8 @@ export class Membership {
   }
 
   async #person(event: MatrixEvent, subject: string, membership: string | null): Promise<void> {
-    const { db, rooms } = this.parts;
-    const room = await rooms.find(db, event.room_id);
+    const { db, rooms, chats } = this.parts;
+    const room = await chats.of(event.room_id, subject);
     if (!room || room.state === 'closed') return;
     if (subject !== room.user) {
       if (membership === 'join') await this.crowd(room, event);

@@ -66,6 +66,12 @@ export class RoomStore {
     return this.#open(await db.query<Row>(sql, [this.#pairKey(pair)], 'matrix-room-latest'));
   }
 
+  /** Those that are about to be made: few, and not for long. */
+  async making(db: Queryable): Promise<Room[]> {
+    const sql = `SELECT ${COLUMNS} FROM matrix_room WHERE state = 'making'`;
+    return (await db.query<Row>(sql, [], 'matrix-room-making')).map((row) => this.#open([row])!);
+  }
+
   async settle(db: Queryable, room: Room, change: Partial<Sealed> & { state: RoomState }): Promise<Room> {
     const { state, ...changed } = change;
     const { roomId, ghost, name, identity, user } = { ...room, ...changed };

@@ -1,7 +1,7 @@
 import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { Database } from '../../storage/database.js';
 import { objectIn } from './event.js';
-import type { MatrixApi } from './api.js';
+import { ifAllowed, type MatrixApi } from './api.js';
 import type { ChatSpeaker } from './rendering.js';
 import type { Room, RoomStore } from './room.store.js';
 
@@ -35,6 +35,21 @@ export class MatrixRooms {
     const ready = await this.#ready(room, speaker);
     await this.parts.store.touch(this.parts.db, ready);
     return { as: ready.ghost, room: ready.roomId };
+  }
+
+  /**
+   * The chat that an event belongs to. One that we made, and do not know of because we were killed before the answer, is
+   * told by its mark: a person may be faster than our next attempt.
+   * @param user who wrote or did it
+   */
+  async of(roomId: string, user: string): Promise<Room | null> {
+    const { db, store } = this.parts;
+    const known = await store.find(db, roomId);
+    if (known) return known;
+    for (const room of await store.making(db)) {
+      if (room.user === user && (await this.#isMarked(room, roomId))) return this.#make(room, roomId);
+    }
+    return null;
   }
 
   async #named({ room: roomId, identity, user }: ChatSpeaker): Promise<Room | null> {
@@ -87,12 +102,17 @@ export class MatrixRooms {
     const { db, api, store } = this.parts;
     for (const roomId of await api.joinedRooms(room.ghost)) {
       if (await store.find(db, roomId)) continue;
-      const created = (await api.state(room.ghost, roomId, 'm.room.create')) as Record<string, unknown> | null;
-      if (created?.[MARK] !== room.id) continue;
+      if (!(await this.#isMarked(room, roomId))) continue;
       await this.#ensureInvited(room, roomId);
       return roomId;
     }
     return null;
+  }
+
+  async #isMarked({ id, ghost }: Room, roomId: string): Promise<boolean> {
+    let created: unknown = null;
+    const looking = this.parts.api.state(ghost, roomId, 'm.room.create').then((state) => (created = state));
+    return (await ifAllowed(looking)) && (created as Record<string, unknown> | null)?.[MARK] === id;
   }
 
   async #ensureInvited({ ghost, user }: Room, roomId: string): Promise<void> {

@@ -9,12 +9,14 @@ export class Portals1790003300000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP INDEX matrix_room_making');
     await runner.query('DROP TABLE matrix_member');
     await runner.query('DROP TABLE matrix_portal');
   }
 }
 
 const UP = [
+  "CREATE INDEX matrix_room_making ON matrix_room (id) WHERE state = 'making'",
   `CREATE TABLE matrix_portal (
     id uuid PRIMARY KEY,
     room_key bytea NOT NULL UNIQUE,
