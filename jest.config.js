@@ -23,7 +23,7 @@ const project = (displayName, testMatch, setupFiles = []) => ({
 export default {
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
-  maxWorkers: 2,
+  maxWorkers: 3,
   testTimeout: 60_000,
   projects: [
     project('unit', ['<rootDir>/src/**/*.spec.ts']),
