@@ -22,9 +22,14 @@ export class AdapterRegistry {
     return [...this.#adapters.values()];
   }
 
+  /** Null for a network that is switched off, or not configured here. */
+  find(network: NetworkId): Adapter | null {
+    return this.#adapters.get(network) ?? null;
+  }
+
   /** @throws NetworkUnavailableError */
   of(network: NetworkId): Adapter {
-    const adapter = this.#adapters.get(network);
+    const adapter = this.find(network);
     if (!adapter) throw new NetworkUnavailableError({ network });
     return adapter;
   }

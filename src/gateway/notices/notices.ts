@@ -110,7 +110,9 @@ export class Notices {
 
   /** The notice of a delay that stands on a network where it can be taken back; it may not have left yet. */
   async #toldDelay(tx: Tx, { id, network, payload }: Foreign): Promise<MessageId | null> {
-    if (!payload.origin || !followsDelays(this.parts.adapters.of(network))) return null;
+    // Asked after the message has left: a network that was switched off meanwhile must not have it sent again.
+    const adapter = this.parts.adapters.find(network);
+    if (!payload.origin || !adapter || !followsDelays(adapter)) return null;
     return (await this.parts.messages.find(tx, derivedId('delay', id)))?.id ?? null;
   }
 
