@@ -159,6 +159,20 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     expect((await at(`rooms/${encodeURIComponent('#dev:hs.test')}`)).status).toBe(404);
   });
 
+  it('a chat whose beginning broke off goes on, and what dm3 says meanwhile makes no second one', async () => {
+    const carol = await world.somebody();
+    const joined = world.synapse.link.loseAnswerTo('/join/');
+    const itsRoom = await carol.createRoom([BOB]);
+    await joined;
+    await world.synapse.link.refuse();
+    const held = `UPDATE matrix_inbox SET next_at = now() + interval '3 s' WHERE state = 'waiting' AND attempts > 0 RETURNING 1`;
+    await eventually('the join to have failed', async () => (await world.gateway.db.query(held)).length > 0);
+    await world.synapse.link.mend();
+    await world.bob.send({ to: aliasOf(carol), text: 'sooner than the chat' });
+    await carol.hear(itsRoom, 'sooner than the chat');
+    expect(await carol.invitations()).toEqual([]);
+  });
+
   it('a homeserver that is killed gets everything in order when it is back', async () => {
     await world.synapse.stopSynapse('SIGKILL');
     const texts = numbered('while you were away');

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 const PAUSE_MS = 25;
 
 /** Asks again until the answer is there (not null, undefined or false); the bound is for liveness only. */

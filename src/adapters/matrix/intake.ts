@@ -68,6 +68,7 @@ export class MatrixIntake implements EventHandler {
   /** Tells the author once: the transaction id is the event's. Receipts fail in silence. */
   async fail(event: MatrixEvent, error: unknown): Promise<void> {
     if (await this.parts.portals.fail(event, error)) return;
+    await this.parts.membership.abandon(event);
     const room = await this.parts.rooms.find(this.parts.db, event.room_id);
     const silent = event.type === RECEIPT || event.type === 'm.room.member' || event.content['msgtype'] === 'm.notice';
     if (silent || !room || room.state === 'closed') return;

@@ -80,34 +80,40 @@ export class Membership {
       await this.#accept(event, name, await port.lookup(name, toForeign(event.sender)));
     } catch (error) {
       if (!(error instanceof GatewayError) || error.retryable) throw error;
-      if (isRefusal(error, 'M_FORBIDDEN')) return; // the invitation was taken back meanwhile
+      if (isRefusal(error, 'M_FORBIDDEN')) return this.abandon(event); // the invitation was taken back meanwhile
       await this.decline(event, ghost, `${name} cannot be reached from here. ${error.message}`);
     }
   }
 
+  /** The row first: whatever dm3 says until the ghost is there waits for this chat, and opens no second one. */
   async #accept(event: MatrixEvent, name: EnsName, target: Target): Promise<void> {
     const { db, api, ghosts, rooms } = this.parts;
     const ghost = await ghosts.ensure(name);
-    await api.join(ghost, event.room_id);
-    const known = await rooms.find(db, event.room_id);
     const chat = { roomId: event.room_id, ghost, name, identity: target.address, user: event.sender };
+    const known = (await rooms.find(db, event.room_id)) ?? (await rooms.add(db, { ...chat, state: 'joining' }));
+    await api.join(ghost, event.room_id);
     const refusal = await this.#refusal(known, chat);
     if (refusal !== null) return this.#depart(chat, event.event_id, refusal);
-    const room = known
-      ? await rooms.settle(db, known, { ...chat, state: 'open' })
-      : await rooms.add(db, { ...chat, state: 'open' });
+    const room = await rooms.settle(db, known, { ...chat, state: 'open' });
     if (await api.state(ghost, event.room_id, 'm.room.encryption')) {
       await this.encrypted(room, { ...event, type: 'm.room.encryption' });
     }
   }
 
   /** Null for a chat of two that is nobody else's. */
-  async #refusal(known: Room | null, chat: { roomId: string; ghost: string; user: string }): Promise<string | null> {
-    const isActive = known !== null && known.state !== 'closed' && known.state !== 'declined';
+  async #refusal(known: Room, chat: { roomId: string; ghost: string; user: string }): Promise<string | null> {
+    const isActive = known.state !== 'closed' && known.state !== 'declined';
     if (isActive && known.ghost !== chat.ghost) return TAKEN;
     const members = await this.parts.api.joinedMembers(chat.ghost, chat.roomId);
     const strangers = members.filter((member) => member !== chat.user && member !== chat.ghost);
     return strangers.length === 0 ? null : crowdText(this.parts.botId);
+  }
+
+  /** An invitation that comes to nothing: no message waits for its chat any more. */
+  async abandon({ room_id: roomId, state_key: ghost }: MatrixEvent): Promise<void> {
+    const { db, rooms } = this.parts;
+    const room = await rooms.find(db, roomId);
+    if (room?.state === 'joining' && room.ghost === ghost) await rooms.settle(db, room, { state: 'closed' });
   }
 
   /** Joins to say why, and leaves. */
@@ -117,7 +123,7 @@ export class Membership {
     try {
       await api.join(ghost, event.room_id);
     } catch (error) {
-      if (isRefusal(error, 'M_FORBIDDEN')) return; // done before, or taken back
+      if (isRefusal(error, 'M_FORBIDDEN')) return this.abandon(event); // done before, or taken back
       throw error;
     }
     await this.#depart({ roomId: event.room_id, ghost }, event.event_id, why);

@@ -5,13 +5,14 @@ import type { Sealer } from '../../storage/sealer.js';
 
 /**
  * - `making`: about to be made by us; there may be a room on the homeserver that we do not know of yet
+ * - `joining`: a person has invited the ghost, who is about to be there
  * - `invited`: we wait for the person on Matrix
  * - `open`
  * - `left`: the person has left after having been there
  * - `declined`: the person refused the invitation, or removed the ghost
  * - `closed`: the ghost has left, or cannot follow what is said there (encryption)
  */
-export type RoomState = 'making' | 'invited' | 'open' | 'left' | 'declined' | 'closed';
+export type RoomState = 'making' | 'joining' | 'invited' | 'open' | 'left' | 'declined' | 'closed';
 
 /** A direct chat between a person on Matrix and the ghost of a dm3 identity. */
 export interface Room {

@@ -26,7 +26,7 @@ export class MatrixRooms {
    * new one.
    * @param speaks else nobody is invited for it, and no room made
    * @returns null where no chat goes on and he does not speak
-   * @throws DeliveryFailedError DECLINED, NO_SUCH_USER, TOO_MANY_CHATS: permanent; HomeserverError
+   * @throws DeliveryFailedError DECLINED, NO_SUCH_USER, TOO_MANY_CHATS: permanent; CHAT_OPENING; HomeserverError
    */
   async forSending(speaker: ChatSpeaker, speaks: boolean): Promise<{ as: string; room: string } | null> {
     const named = await this.#named(speaker);
@@ -63,6 +63,8 @@ export class MatrixRooms {
       case 'open':
       case 'invited':
         return room as Room & { roomId: string };
+      case 'joining':
+        throw opening(speaker.user);
       case 'left':
         return this.#inviteAgain(room);
       case 'declined':
@@ -127,6 +129,12 @@ export class MatrixRooms {
     await this.#ensureInvited(room, room.roomId!);
     return (await store.settle(db, room, { state: 'invited' })) as Room & { roomId: string };
   }
+}
+
+/** Another chat beside the one that just begins would be one too many. */
+function opening(user: string): DeliveryFailedError {
+  const reason = `The chat to which ${user} has invited is just being joined.`;
+  return new DeliveryFailedError({ code: 'CHAT_OPENING', reason, retryable: true });
 }
 
 function declined(user: string): DeliveryFailedError {
