@@ -31,7 +31,7 @@ export class Queue {
   }
 
   async clear() {
-    await this.#db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, outbox_lane');
+    await this.#db.query('TRUNCATE outbox_head, outbox_item, outbox_lease, outbox_dead, outbox_lane');
   }
 
   async waiting() {
@@ -39,7 +39,7 @@ export class Queue {
   }
 
   async leased() {
-    const sql = 'SELECT count(*)::int AS count FROM outbox_head WHERE lease_until IS NOT NULL';
+    const sql = 'SELECT count(*)::int AS count FROM outbox_lease';
     return (await this.#db.query(sql)).rows[0].count;
   }
 
@@ -48,11 +48,11 @@ export class Queue {
     await this.#db.query('UPDATE outbox_item SET kind = $1 WHERE kind <> $1', [kind]);
   }
 
-  /** Megabytes of both tables and of their indexes. */
+  /** Megabytes of the tables and of their indexes. */
   async size() {
     const tables = `sum(pg_table_size(t)) / 1e6`;
     const sql = `SELECT (${tables})::float8 AS tables, (sum(pg_indexes_size(t)) / 1e6)::float8 AS indexes
-      FROM unnest(ARRAY['outbox_head', 'outbox_item']::regclass[]) t`;
+      FROM unnest(ARRAY['outbox_head', 'outbox_item', 'outbox_lease']::regclass[]) t`;
     return (await this.#db.query(sql)).rows[0];
   }
 

@@ -22,8 +22,9 @@ const LEASE_SECONDS = 60;
 const DEAD_MS = 2_000;
 const NOW_AND_THEN_MS = 10;
 const SETTLE = `WITH done AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS done (head_id, seq)),
-  gone AS (DELETE FROM outbox_item i USING done WHERE i.head_id = done.head_id AND i.seq = done.seq)
-  UPDATE outbox_head h SET lease_until = NULL, next_at = CASE WHEN EXISTS (
+  gone AS (DELETE FROM outbox_item i USING done WHERE i.head_id = done.head_id AND i.seq = done.seq),
+  ended AS (DELETE FROM outbox_lease l USING done WHERE l.head_id = done.head_id)
+  UPDATE outbox_head h SET idle_at = now(), next_at = CASE WHEN EXISTS (
     SELECT FROM outbox_item i WHERE i.head_id = h.id AND i.seq <> done.seq) THEN now() END
   FROM done WHERE h.id = done.head_id`;
 

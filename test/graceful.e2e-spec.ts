@@ -122,7 +122,7 @@ async function mailedTexts(): Promise<string[]> {
 
 const queued = async () =>
   world.db.query<{ free: boolean; attempts: number }>(
-    `SELECT h.lease_until IS NULL AS free, i.attempts FROM outbox_item i JOIN outbox_head h ON h.id = i.head_id`,
+    `SELECT l.head_id IS NULL AS free, i.attempts FROM outbox_item i LEFT JOIN outbox_lease l USING (head_id)`,
   );
 
 describe('A gateway that is asked to stop', () => {

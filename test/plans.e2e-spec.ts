@@ -28,7 +28,7 @@ const SMALL = ['admin_token', 'ghost_key_rotation', 'migrations', 'outbox_pause'
 /** Statements that have to look at everything. */
 const READ_ALL = [
   /FROM notification_channel AS channel\s+JOIN account/, // every account that wants to be told, every few seconds
-  /DISTINCT holder AS id FROM outbox_head WHERE lease_until IS NOT NULL/, // what is leased: few, but of made-up rows most
+  /DISTINCT holder AS id FROM outbox_lease/, // what is leased: few, but of made-up rows most
   /FROM outbox_lane l\s+ORDER BY/, // destinations in trouble: an operator's list
   /count\(\*\).* FROM outbox_(item|dead)/s, // how much waits: an operator's question, and these tests'
 ];
@@ -61,7 +61,6 @@ const NEEDED = [
   'outbox_dead_pkey',
   'outbox_head_due',
   'outbox_head_idle',
-  'outbox_head_leased',
   'outbox_head_pair_key_key',
   'outbox_head_parked',
   'outbox_head_pkey',
@@ -70,6 +69,8 @@ const NEEDED = [
   'outbox_item_ref',
   'outbox_lane_changed',
   'outbox_lane_pkey',
+  'outbox_lease_lane',
+  'outbox_lease_pkey',
   'seen_expires',
   'seen_pkey',
 ];

@@ -108,7 +108,7 @@ async function holdStill(): Promise<() => Promise<void>> {
   const admin = gateway.running.app.get(AdminService);
   const networks = ['email', 'dm3'];
   for (const network of networks) await admin.pause(network);
-  const held = 'SELECT 1 FROM outbox_head WHERE lease_until IS NOT NULL';
+  const held = 'SELECT 1 FROM outbox_lease';
   await eventually('the end of what is under way', async () => (await gateway.db.query(held)).length === 0);
   return async () => {
     for (const network of networks) await admin.resume(network);

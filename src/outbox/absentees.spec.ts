@@ -34,7 +34,7 @@ beforeAll(async () => {
   other = new RemoteDatabase(db.options);
   await other.open();
 });
-beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_item, outbox_dead')));
+beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead')));
 afterEach(async () => {
   other.thaw();
   await Promise.all(workers.map((worker) => worker.stop()));
@@ -60,12 +60,7 @@ const show = async (id: string, { db: where } = storage) => {
   expect(await lock.tryAcquire(() => {})).toBe(true);
   return lock;
 };
-const head = async () =>
-  (
-    await db.query<{ holder: string | null; leased: boolean }>(
-      'SELECT holder, lease_until IS NOT NULL AS leased FROM outbox_head',
-    )
-  )[0]!;
+const lease = async () => (await db.query<{ holder: string | null }>('SELECT holder FROM outbox_lease'))[0];
 const SELF = randomUUID();
 const HOLDS_LOCK = `FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
   AND (classid::bigint << 32 | objid::bigint) = hashtextextended($1, 0)`;
@@ -170,7 +165,7 @@ describe('Nobody takes over', () => {
     await enqueue(db);
     await claimAs(null);
     expect(await isTakenBack()).toBe(false);
-    expect(await head()).toEqual({ holder: null, leased: true });
+    expect(await lease()).toEqual({ holder: null });
   });
 
   it('from itself, be its own session cut or not', async () => {
@@ -192,11 +187,11 @@ it('A worker whose session is cut keeps what it is at work on, and shows itself 
     },
   });
   await begun;
-  const holder = (await head()).holder!;
+  const holder = (await lease())!.holder!;
   const before = (await sessionOf(holder))!;
   await db.query(`SELECT pg_terminate_backend(pid) ${HOLDS_LOCK}`, [`${db.schema}/worker/${holder}`]);
   await until(async () => ![undefined, before].includes(await sessionOf(holder)), 'a new session');
-  await until(async () => (await head()).holder === holder, 'its name on the lease');
+  await until(async () => (await lease())?.holder === holder, 'its name on the lease');
   const meanwhile = await enqueue(db, outboxEntry({ pair: 'bob' }));
   release();
   await untilEmpty(db);
@@ -212,7 +207,7 @@ it('A worker that cannot be seen works all the same, under no name', async () =>
   await enqueue(db);
   await start({ db: full, handle, log });
   await begun;
-  expect(await head()).toEqual({ holder: null, leased: true });
+  expect(await lease()).toEqual({ holder: null });
   expect(lines).toContain('outbox.unseen UNEXPECTED');
   release();
   await untilEmpty(db);

@@ -62,10 +62,11 @@ function inOrderOf(candidates: readonly Candidate[], items: readonly LeasedItem[
   return [...items].sort((a, b) => places.get(a.headId)! - places.get(b.headId)!);
 }
 
-const due = (priority: number) => `SELECT id, destination_key, network, priority, next_at FROM outbox_head
+/** One pair after the other is asked whether it is leased: those at the front mostly are. */
+const due = (priority: number) => `SELECT id, destination_key, network, priority, next_at FROM outbox_head h
   WHERE priority = ${priority} AND next_at IS NOT NULL AND NOT parked AND next_at <= now()
-    AND (lease_until IS NULL OR lease_until <= now()) AND id <> ALL ($2::bigint[])
-  ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED`;
+    AND NOT EXISTS (SELECT FROM outbox_lease WHERE head_id = h.id AND until > now() OFFSET 0) AND id <> ALL ($2::bigint[])
+  ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE OF h SKIP LOCKED`;
 
 /**
  * Their heads, skipping those that others hold, and then their lanes: in one order for all, so that two claims can wait
@@ -87,29 +88,33 @@ async function lockCandidates(tx: Tx, schema: string, { held }: ClaimOptions, wa
   );
 }
 
-/** A statement of its own: it has to see what the claim before it has committed. A lapsed lease keeps its place. */
+/**
+ * A statement of its own: it has to see what the claim before it has committed, also whom that one has leased. A lapsed
+ * lease keeps its place.
+ */
 async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOptions): Promise<Lease[]> {
   const { limit, leaseSeconds, caps, holder = null } = options;
   return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
     `WITH candidate AS (
        SELECT id, decode(destination, 'hex') AS destination_key, network, place
        FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS c (id, destination, network, place)
+       WHERE NOT EXISTS (SELECT FROM outbox_lease WHERE head_id = c.id AND until > now())
      ), free AS (
        SELECT d.destination_key, ${laneSlots('d.network', '$4', '$5')} - (
-         SELECT count(*) FROM outbox_head h WHERE h.destination_key = d.destination_key
-           AND h.lease_until IS NOT NULL AND h.id <> ALL ($1::bigint[])) AS places
+         SELECT count(*) FROM outbox_lease l WHERE l.destination_key = d.destination_key
+           AND l.head_id NOT IN (SELECT id FROM candidate)) AS places
        FROM (SELECT DISTINCT ON (destination_key) destination_key, network FROM candidate) d
        LEFT JOIN outbox_lane lane ON lane.destination_key = d.destination_key
      ), ranked AS (
-       SELECT c.id, c.place, row_number() OVER (PARTITION BY c.destination_key ORDER BY c.place) <= places AS fits
+       SELECT c.*, row_number() OVER (PARTITION BY c.destination_key ORDER BY c.place) <= places AS fits
        FROM candidate c JOIN free USING (destination_key)
      ), parked AS (
-       UPDATE outbox_head h SET parked = true, lease_until = NULL FROM ranked WHERE h.id = ranked.id AND NOT ranked.fits
-     )
-     UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $7), fence = h.fence + 1,
-       holder = $8
-     FROM (SELECT id FROM ranked WHERE fits ORDER BY place LIMIT $6) chosen WHERE h.id = chosen.id
-     RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
+       UPDATE outbox_head h SET parked = true FROM ranked WHERE h.id = ranked.id AND NOT ranked.fits
+     ), lapsed AS (
+       DELETE FROM outbox_lease l USING ranked WHERE l.head_id = ranked.id AND NOT ranked.fits
+     ), chosen AS (
+       SELECT id, network, destination_key FROM ranked WHERE fits ORDER BY place LIMIT $6
+     ), ${leased('$7', '$8')}`,
     [
       candidates.map(({ id }) => id),
       candidates.map(({ destination }) => destination),
@@ -123,6 +128,16 @@ async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOpt
     'outbox_lease',
   );
 }
+
+/** SQL that leases what is `chosen`: the number of a lease is never used again. */
+const leased = (seconds: string, holder: string) => `leased AS (
+       INSERT INTO outbox_lease (head_id, destination_key, until, holder)
+       SELECT id, destination_key, now() + make_interval(secs => ${seconds}), ${holder}::uuid FROM chosen
+       ON CONFLICT (head_id) DO UPDATE SET destination_key = excluded.destination_key, fence = excluded.fence,
+         until = excluded.until, holder = excluded.holder
+       RETURNING head_id, fence
+     ) SELECT head_id AS "headId", fence, network, encode(destination_key, 'hex') AS destination
+       FROM leased JOIN chosen ON id = head_id`;
 
 /** A statement of its own: that of the claim could still see an item which the pair's last holder just removed. */
 async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[]> {
@@ -150,14 +165,13 @@ export async function claimExpired(
 ): Promise<readonly LeasedItem[]> {
   return db.transaction(async (tx) => {
     const leases = await tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
-      `UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $1), fence = h.fence + 1, parked = false,
-         holder = $3
-       FROM (
-         SELECT h.id FROM outbox_head h CROSS JOIN LATERAL (
+      `WITH chosen AS MATERIALIZED (
+         SELECT h.id, h.network, h.destination_key FROM outbox_head h CROSS JOIN LATERAL (
            SELECT expires_at FROM outbox_item WHERE head_id = h.id ORDER BY seq LIMIT 1) item
          WHERE h.parked AND item.expires_at <= now() LIMIT $2 FOR NO KEY UPDATE OF h SKIP LOCKED
-       ) late WHERE h.id = late.id
-       RETURNING h.id AS "headId", h.fence, h.network, encode(h.destination_key, 'hex') AS destination`,
+       ), let_in AS (
+         UPDATE outbox_head h SET parked = false FROM chosen WHERE h.id = chosen.id
+       ), ${leased('$1', '$3')}`,
       [leaseSeconds, limit, holder],
     );
     return leases.length > 0 ? firstItems(tx, leases) : [];

@@ -18,7 +18,7 @@ beforeAll(async () => {
   db = storage.db;
   outbox = new Outbox(db.schema);
 });
-beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_item, outbox_dead')));
+beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead')));
 afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.stop()));
   workers = [];

@@ -40,7 +40,7 @@ beforeAll(async () => {
   db = new Database(schema.options);
   await db.open();
 });
-beforeEach(() => db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, outbox_lane, outbox_pause, seen'));
+beforeEach(() => db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead, outbox_lane, outbox_pause, seen'));
 afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.stop()));
   workers = [];
@@ -123,7 +123,7 @@ describe('The cap of a destination', () => {
   it('counts those whose worker has died until somebody takes over', async () => {
     const refs = await fill(3);
     const [dead] = await claim(1);
-    await db.query(`UPDATE outbox_head SET lease_until = now() - interval '1 second' WHERE id = $1`, [dead!.headId]);
+    await db.query(`UPDATE outbox_lease SET until = now() - interval '1 second' WHERE head_id = $1`, [dead!.headId]);
     expect((await claim()).map(({ ref }) => ref)).toEqual(refs.slice(0, 2));
     await expect(finish(dead!)).rejects.toMatchObject({ code: 'LEASE_LOST' });
   });
@@ -131,7 +131,8 @@ describe('The cap of a destination', () => {
   it('lets parked pairs in even if nobody was there to do it when places became free', async () => {
     const [, , third] = await fill(3);
     await claim();
-    await db.query(`UPDATE outbox_head SET lease_until = NULL, next_at = NULL WHERE NOT parked`);
+    await db.query('DELETE FROM outbox_lease');
+    await db.query('UPDATE outbox_head SET next_at = NULL WHERE NOT parked');
     expect([await claim(), await unparkFree(db, caps), await unparkFree(db, caps)]).toEqual([[], 1, 0]);
     expect((await claim()).map(({ ref }) => ref)).toEqual([third]);
   });
@@ -209,7 +210,8 @@ describe('A destination out of reach', () => {
     expect(await troubledLanes(db)).toMatchObject([{ failures: 3, code: 'OUT_OF_REACH', retryAt: expect.any(Date) }]);
     await db.query('UPDATE outbox_lane SET retry_at = now()');
     await db.query(
-      `UPDATE outbox_head SET lease_until = NULL, next_at = now() + interval '1 hour' WHERE lease_until IS NOT NULL`,
+      `WITH lease AS (DELETE FROM outbox_lease RETURNING head_id)
+       UPDATE outbox_head SET next_at = now() + interval '1 hour' FROM lease WHERE id = head_id`,
     );
     await unparkFree(db, caps);
     const probes = await claim();
@@ -275,7 +277,8 @@ describe('A destination out of reach', () => {
     await claim();
     const expired = await claimExpired(db, { leaseSeconds: 30, limit: 10 });
     expect(expired.map(({ ref }) => ref)).toEqual([late]);
-    await db.query('UPDATE outbox_head SET lease_until = NULL, parked = true');
+    await db.query('DELETE FROM outbox_lease');
+    await db.query('UPDATE outbox_head SET parked = true');
     const failures: unknown[] = [];
     await start({ db, handle: async () => {}, fail: async (_, { ref }, error) => void failures.push([ref, error]) });
     await until(() => failures.length > 0, 'the failure');

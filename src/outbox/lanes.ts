@@ -148,8 +148,7 @@ async function unparkFrom(db: Queryable, caps: LaneCaps, from: Buffer): Promise<
          WHERE h.parked AND h.destination_key > waiting.destination_key ORDER BY h.destination_key LIMIT 1) next
      ), free AS (
        SELECT w.destination_key, ${laneSlots('w.network', '$1', '$2')} - (
-         SELECT count(*) FROM outbox_head h WHERE h.destination_key = w.destination_key AND h.lease_until IS NOT NULL
-       ) AS places
+         SELECT count(*) FROM outbox_lease l WHERE l.destination_key = w.destination_key) AS places
        FROM (SELECT * FROM waiting LIMIT ${LANES_PER_ROUND}) w
        LEFT JOIN outbox_lane lane ON lane.destination_key = w.destination_key
      ) UPDATE outbox_head SET parked = false FROM (

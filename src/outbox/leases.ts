@@ -2,8 +2,10 @@ import type { Queryable, Tx } from '../storage/database.js';
 import { LeaseLostError } from './errors.js';
 
 /**
- * The first item of a pair, held by one worker. The lease keeps others away while it lasts; the fence, counted up by
- * each claim, tells a worker whose lease ran out from the one that took over. All times are the database's.
+ * The first item of a pair, held by one worker. The lease keeps others away while it lasts; the fence, another
+ * number for each claim, tells a worker whose lease ran out from the one that took over. All times are the database's.
+ *
+ * Leases have a table of their own, so that to claim a pair changes none of the indexes that the whole queue is in.
  */
 export interface LeasedItem {
   readonly headId: string;
@@ -31,11 +33,10 @@ export async function renewLeases(
 ): Promise<void> {
   await db.query(
     `WITH held AS (
-       SELECT h.id FROM outbox_head h JOIN unnest($1::bigint[], $2::bigint[]) AS lease (id, fence)
-       ON h.id = lease.id AND h.fence = lease.fence AND h.lease_until IS NOT NULL
-       FOR NO KEY UPDATE OF h SKIP LOCKED
-     ) UPDATE outbox_head h SET lease_until = now() + make_interval(secs => $3), holder = $4
-     FROM held WHERE h.id = held.id`,
+       SELECT head_id FROM outbox_lease JOIN unnest($1::bigint[], $2::bigint[]) AS ours (head_id, fence)
+       USING (head_id, fence) FOR NO KEY UPDATE OF outbox_lease SKIP LOCKED
+     ) UPDATE outbox_lease l SET until = now() + make_interval(secs => $3), holder = $4
+     FROM held WHERE l.head_id = held.head_id`,
     [items.map(({ headId }) => headId), items.map(({ fence }) => fence), leaseSeconds, holder],
     'outbox_renew',
   );
@@ -43,7 +44,7 @@ export async function renewLeases(
 
 /** Whether nobody has taken the item over so far: for a look at it, since somebody may right afterwards. */
 export async function isHeld(db: Queryable, item: LeasedItem): Promise<boolean> {
-  const sql = 'SELECT 1 FROM outbox_head WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL';
+  const sql = 'SELECT 1 FROM outbox_lease WHERE head_id = $1 AND fence = $2';
   return (await db.query(sql, [item.headId, item.fence], 'outbox_is_held')).length > 0;
 }
 
@@ -54,7 +55,8 @@ export async function isHeld(db: Queryable, item: LeasedItem): Promise<boolean> 
  */
 export async function assertHeld(tx: Tx, item: LeasedItem): Promise<void> {
   const held = await tx.query(
-    'SELECT 1 FROM outbox_head WHERE id = $1 AND fence = $2 AND lease_until IS NOT NULL FOR NO KEY UPDATE',
+    `SELECT 1 FROM outbox_head JOIN outbox_lease ON head_id = id WHERE id = $1 AND fence = $2
+     FOR NO KEY UPDATE OF outbox_head, outbox_lease`,
     [item.headId, item.fence],
     'outbox_held',
   );
@@ -82,8 +84,8 @@ export async function postponeItem(
   const [head] = await tx.query<{ nextAt: Date }>(
     `WITH tried AS (
        UPDATE outbox_item SET attempts = attempts + 1, last_code = $3 WHERE head_id = $1 AND seq = $2 RETURNING expires_at
-     ), ${nextOfLane('$6')}
-     UPDATE outbox_head SET lease_until = NULL, next_at = least(now() + make_interval(secs => $4),
+     ), ${nextOfLane('$6')}, ${ended('$1')}
+     UPDATE outbox_head SET next_at = least(now() + make_interval(secs => $4),
          CASE WHEN tried.expires_at > now() THEN tried.expires_at END),
        destination_key = coalesce($5, destination_key)
      FROM tried WHERE id = $1 RETURNING next_at AS "nextAt"`,
@@ -113,15 +115,6 @@ export async function buryItem(
   await removeItem(tx, item, { laneIsWell });
 }
 
-/** Gives pairs back untouched: nothing of theirs has begun. Those that somebody took over are left alone. */
-export async function returnItems(db: Queryable, items: readonly LeasedItem[]): Promise<void> {
-  await db.query(
-    `UPDATE outbox_head h SET lease_until = NULL FROM unnest($1::bigint[], $2::bigint[]) AS lease (id, fence)
-     WHERE h.id = lease.id AND h.fence = lease.fence`,
-    [items.map(({ headId }) => headId), items.map(({ fence }) => fence)],
-  );
-}
-
 export async function hasExpired(tx: Tx, { headId, seq }: LeasedItem): Promise<boolean> {
   const expired = await tx.query('SELECT 1 FROM outbox_item WHERE head_id = $1 AND seq = $2 AND expires_at <= now()', [
     headId,
@@ -129,6 +122,8 @@ export async function hasExpired(tx: Tx, { headId, seq }: LeasedItem): Promise<b
   ]);
   return expired.length > 0;
 }
+
+const ended = (head: string) => `ended AS (DELETE FROM outbox_lease WHERE head_id = ${head})`;
 
 /** A place in the lane is free: the pair that has waited for one the longest is let in. */
 const nextOfLane = (destination: string) => `next AS (
@@ -143,9 +138,9 @@ async function removeItem(
   { laneIsWell }: { laneIsWell: boolean },
 ): Promise<void> {
   await tx.query(
-    `WITH gone AS (DELETE FROM outbox_item WHERE head_id = $1 AND seq = $2), ${nextOfLane('$3')},
+    `WITH gone AS (DELETE FROM outbox_item WHERE head_id = $1 AND seq = $2), ${ended('$1')}, ${nextOfLane('$3')},
      well AS (DELETE FROM outbox_lane WHERE destination_key = $3 AND paused_at IS NULL AND $4)
-     UPDATE outbox_head SET lease_until = NULL, idle_at = now(), next_at = CASE WHEN EXISTS (
+     UPDATE outbox_head SET idle_at = now(), next_at = CASE WHEN EXISTS (
        SELECT FROM outbox_item WHERE head_id = $1 AND seq <> $2
      ) THEN now() END WHERE id = $1`,
     [headId, seq, Buffer.from(destination, 'hex'), laneIsWell],

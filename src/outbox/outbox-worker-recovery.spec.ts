@@ -21,7 +21,7 @@ describe('OutboxWorker recovers', () => {
     workers.push(worker);
     return worker;
   };
-  const leaseUntil = async () => (await db.query<{ at: Date }>('SELECT lease_until AS at FROM outbox_head'))[0]!.at;
+  const leaseUntil = async () => (await db.query<{ at: Date }>('SELECT until AS at FROM outbox_lease'))[0]!.at;
   const record = (ref: string, by: string) => async (tx: Tx) => void (await rememberOnce(tx, Buffer.from(by), ref, 60));
   const recordedBy = async () =>
     (await db.query<{ key: Buffer }>('SELECT key FROM seen')).map(({ key }) => key.toString());
@@ -34,7 +34,7 @@ describe('OutboxWorker recovers', () => {
     other = new RemoteDatabase(schema.options);
     await other.open();
   });
-  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, seen')));
+  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead, seen')));
   afterEach(async () => {
     other.thaw();
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -155,7 +155,7 @@ describe('OutboxWorker recovers', () => {
       },
     });
     await begun;
-    await db.query(`UPDATE outbox_head SET lease_until = now() - interval '1 second'`);
+    await db.query(`UPDATE outbox_lease SET until = now() - interval '1 second'`);
     const bystander = await enqueue(db, outboxEntry({ pair: 'bob' }));
     await until(() => refs.includes(bystander), 'a claim after the lease has lapsed');
     expect(refs).toHaveLength(2);

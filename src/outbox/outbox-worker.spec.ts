@@ -40,7 +40,7 @@ describe('OutboxWorker', () => {
     await db.open();
     outbox = new Outbox(db.schema);
   });
-  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_item, outbox_dead, seen')));
+  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead, seen')));
   afterEach(async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     workers = [];

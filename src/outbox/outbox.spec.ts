@@ -20,7 +20,7 @@ describe('Outbox', () => {
     await db.open();
     outbox = new Outbox(db.schema);
   });
-  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_item, outbox_dead')));
+  beforeEach(async () => void (await db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead')));
   afterAll(async () => {
     await db.close();
     await schema.drop();

@@ -160,11 +160,12 @@ export class Outbox {
   async overview(db: Queryable): Promise<NetworkCounts[]> {
     return db.query<{ [Field in keyof NetworkCounts]: NetworkCounts[Field] }>(
       `SELECT network, sum(waiting)::int AS waiting, sum(dead)::int AS dead, min(oldest) AS "oldestAt",
-         count(*) FILTER (WHERE next_at IS NOT NULL AND lease_until > now())::int AS held,
-         count(*) FILTER (WHERE next_at <= now() AND NOT parked AND NOT coalesce(lease_until > now(), false))::int AS due,
+         count(*) FILTER (WHERE l.head_id IS NOT NULL)::int AS held,
+         count(*) FILTER (WHERE next_at <= now() AND NOT parked AND l.head_id IS NULL)::int AS due,
          count(*) FILTER (WHERE parked)::int AS parked,
-         count(*) FILTER (WHERE next_at > now() AND NOT coalesce(lease_until > now(), false))::int AS later
+         count(*) FILTER (WHERE next_at > now() AND l.head_id IS NULL)::int AS later
        FROM outbox_head h
+       LEFT JOIN outbox_lease l ON l.head_id = h.id AND l.until > now()
        LEFT JOIN (SELECT head_id, count(*) AS waiting, min(created_at) AS oldest FROM outbox_item GROUP BY 1) i
          ON i.head_id = h.id
        LEFT JOIN (SELECT head_id, count(*) AS dead FROM outbox_dead GROUP BY 1) d ON d.head_id = h.id

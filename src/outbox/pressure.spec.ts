@@ -12,7 +12,7 @@ beforeAll(async () => {
   db = new Database(schema.options);
   await db.open();
 });
-beforeEach(() => db.query('TRUNCATE outbox_head, outbox_item, outbox_dead'));
+beforeEach(() => db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead'));
 afterAll(async () => {
   await db.close();
   await schema.drop();

@@ -77,7 +77,7 @@ export class SignOfLife {
 export async function absentHolders(db: Database, self: string): Promise<string[]> {
   const rows = await db.query<{ holder: string }>(
     `WITH holder AS MATERIALIZED (
-       SELECT DISTINCT holder AS id FROM outbox_head WHERE lease_until IS NOT NULL AND holder <> $1
+       SELECT DISTINCT holder AS id FROM outbox_lease WHERE holder <> $1
      ) SELECT id AS holder FROM holder WHERE ${isAbsent('id', '$2')}`,
     [self, `${db.schema}/${lockOf('')}`],
     'outbox_absent',
@@ -93,9 +93,8 @@ export async function absentHolders(db: Database, self: string): Promise<string[
 export async function takeBack(db: Database, holders: readonly string[]): Promise<number> {
   const freed = await db.query(
     `WITH absent AS MATERIALIZED (SELECT id FROM unnest($1::uuid[]) AS holder (id) WHERE ${isAbsent('id', '$2')}), lease AS (
-       SELECT h.id FROM outbox_head h JOIN absent ON h.holder = absent.id WHERE h.lease_until IS NOT NULL
-       FOR NO KEY UPDATE OF h SKIP LOCKED
-     ) UPDATE outbox_head h SET lease_until = NULL FROM lease WHERE h.id = lease.id RETURNING 1`,
+       SELECT head_id FROM outbox_lease JOIN absent ON holder = absent.id FOR UPDATE OF outbox_lease SKIP LOCKED
+     ) DELETE FROM outbox_lease l USING lease WHERE l.head_id = lease.head_id RETURNING 1`,
     [holders, `${db.schema}/${lockOf('')}`],
     'outbox_take_back',
   );

@@ -80,7 +80,7 @@ describe(`a worker killed with ${LETTERS} letters waiting`, () => {
   }
 
   async function leased(): Promise<number> {
-    const sql = 'SELECT count(*)::int AS count FROM outbox_head WHERE lease_until IS NOT NULL';
+    const sql = 'SELECT count(*)::int AS count FROM outbox_lease';
     return (await world.db.query<{ count: number }>(sql))[0]!.count;
   }
 });

@@ -18,6 +18,7 @@ import { Matrix1790002000000 } from './1790002000000-matrix.js';
 import { LeasesAndIdle1790003000000 } from './1790003000000-leases-and-idle.js';
 import { MatrixInboxCare1790003200000 } from './1790003200000-matrix-inbox-care.js';
 import { Portals1790003300000 } from './1790003300000-portals.js';
+import { Leases1790003400000 } from './1790003400000-leases.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   LeasesAndIdle1790003000000,
   MatrixInboxCare1790003200000,
   Portals1790003300000,
+  Leases1790003400000,
 ];

@@ -97,7 +97,7 @@ describe('two workers at one queue', () => {
   );
 
   async function leased(): Promise<number> {
-    const sql = 'SELECT count(*)::int AS count FROM outbox_head WHERE lease_until > now()';
+    const sql = 'SELECT count(*)::int AS count FROM outbox_lease WHERE until > now()';
     return (await world.db.query<{ count: number }>(sql))[0]!.count;
   }
 });

@@ -13,9 +13,13 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        AND NOT EXISTS (SELECT FROM outbox_item i WHERE i.ref = m.id)`,
   ],
   [
-    'a head without items is due, leased or parked',
-    `SELECT id::text FROM outbox_head h WHERE (next_at IS NOT NULL OR lease_until IS NOT NULL OR parked)
+    'a head without items is due or parked',
+    `SELECT id::text FROM outbox_head h WHERE (next_at IS NOT NULL OR parked)
        AND NOT EXISTS (SELECT FROM outbox_item i WHERE i.head_id = h.id)`,
+  ],
+  [
+    'a pair without items is leased',
+    `SELECT head_id::text AS id FROM outbox_lease l WHERE NOT EXISTS (SELECT FROM outbox_item i WHERE i.head_id = l.head_id)`,
   ],
   [
     'a failed message is no dead letter',
@@ -104,9 +108,10 @@ export async function settledMails(db: Queryable): Promise<number> {
 
 /** What the queue looks like, for the report of a run that does not come to rest. */
 export async function queueState(db: Queryable): Promise<string> {
-  const sql = `SELECT m.direction, m.network, m.state, i.attempts, i.last_code, h.lease_until > now() AS leased,
+  const sql = `SELECT m.direction, m.network, m.state, i.attempts, i.last_code, l.until > now() AS leased,
       round(extract(epoch FROM h.next_at - now())) AS "dueIn"
     FROM message m LEFT JOIN outbox_item i ON i.ref = m.id LEFT JOIN outbox_head h ON h.id = i.head_id
+      LEFT JOIN outbox_lease l ON l.head_id = h.id
     WHERE m.state IN ('accepted', 'frozen') ORDER BY i.head_id, i.seq LIMIT 20`;
   return JSON.stringify(await db.query(sql), null, 1);
 }
