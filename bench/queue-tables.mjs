@@ -23,10 +23,11 @@ export class Queue {
     return queue;
   }
 
-  async stock({ pairs, items }, name = 'pair', kind = 'bench') {
+  /** @param tidy false to leave the tables as they have become */
+  async stock({ pairs, items }, { name = 'pair', kind = 'bench', tidy = true } = {}) {
     await this.#db.query(HEADS, [pairs, items, name]);
     await this.#db.query(ITEMS, [kind]);
-    await this.#db.query('VACUUM ANALYZE outbox_head, outbox_item');
+    await this.#db.query(`${tidy ? 'VACUUM ANALYZE' : 'ANALYZE'} outbox_head, outbox_item, outbox_lease`);
     await this.#db.query('CHECKPOINT'); // what filling it left to do is not measured
   }
 

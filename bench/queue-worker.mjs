@@ -21,6 +21,7 @@ const CAPS = { byNetwork: {}, others: 4 };
 const LEASE_SECONDS = 60;
 const DEAD_MS = 2_000;
 const NOW_AND_THEN_MS = 10;
+const LOOK_MS = 50;
 const SETTLE = `WITH done AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS done (head_id, seq)),
   gone AS (DELETE FROM outbox_item i USING done WHERE i.head_id = done.head_id AND i.seq = done.seq),
   ended AS (DELETE FROM outbox_lease l USING done WHERE l.head_id = done.head_id)
@@ -99,12 +100,20 @@ const answers = {
     }
     return { claims, p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
   },
-  /** Enqueues, so many at once, for new pairs or for some of so many. */
-  async enqueue({ seconds, atOnce, everyMs = 0, pairs = null }) {
+  /** Enqueues, so many at once, for new pairs or for some of so many, while less than `level` waits. */
+  async enqueue({ seconds, atOnce, everyMs = 0, pairs = null, level = Infinity }) {
     let count = 0;
+    let isFull = false;
     const end = performance.now() + seconds * 1_000;
+    const look = async () => {
+      for (; performance.now() < end; await delay(LOOK_MS)) isFull = (await outbox.counts(db)).waiting >= level;
+    };
     const loop = async () => {
       while (performance.now() < end) {
+        if (isFull) {
+          await delay(LOOK_MS);
+          continue;
+        }
         const pairKey = Buffer.from(pairs === null ? randomUUID() : `churn${randomInt(pairs)}`);
         const entry = { pairKey, destinationKey: pairKey, network: 'email', kind: KIND, ref: randomUUID() };
         await db.transaction((tx) =>
@@ -114,7 +123,7 @@ const answers = {
         if (everyMs > 0) await delay(everyMs + Math.random() * NOW_AND_THEN_MS);
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, loop));
+    await Promise.all([...Array.from({ length: atOnce }, loop), ...(level < Infinity ? [look()] : [])]);
     return count;
   },
 };

@@ -13,31 +13,39 @@ const SMALL = { pairs: 100, items: 100 };
 const figure = (number) => number.toLocaleString('en');
 
 /** How fast the queue empties, whether its depth or a dead destination slows anything down, and what it takes on disk. */
-export async function measureQueue(stage, { rounds, seconds, full }) {
+export function measureQueue(stage, { rounds, seconds, full }) {
+  return withQueue(stage, async (queue, workers) => [
+    ...(await emptying(queue, workers, rounds, seconds)),
+    await depthSection(queue, workers, { rounds, seconds, full }),
+    section(
+      'dead',
+      `queue: ${figure(DEAD_PAIRS)} pairs of a destination that never answers`,
+      DEAD,
+      await dead(queue, workers, rounds, seconds),
+    ),
+  ]);
+}
+
+export function measureDepth(stage, plan) {
+  return withQueue(stage, (queue, workers) => depthSection(queue, workers, plan));
+}
+
+async function withQueue(stage, measure) {
   const database = { ...stage.postgres, ...LIMITS, schema: SCHEMA };
   const start = () => stage.start('queue-worker.mjs', { database, concurrency: CONCURRENCY });
   const workers = [await start(), await start()];
   const queue = await Queue.open(stage.postgres);
   try {
-    const backlog = full ? WHOLE : PART;
-    return [
-      ...(await emptying(queue, workers, rounds, seconds)),
-      section(
-        'depth',
-        `queue: depth${full ? '' : ' (a tenth; -- --full: a million)'}`,
-        DEPTH,
-        await depth(queue, workers, { rounds, seconds, backlog }),
-      ),
-      section(
-        'dead',
-        `queue: ${figure(DEAD_PAIRS)} pairs of a destination that never answers`,
-        DEAD,
-        await dead(queue, workers, rounds, seconds),
-      ),
-    ];
+    return await measure(queue, workers);
   } finally {
     await queue.close();
   }
+}
+
+async function depthSection(queue, workers, { rounds, seconds, full }) {
+  const title = `queue: depth${full ? '' : ' (a tenth; -- --full: a million)'}`;
+  const backlog = full ? WHOLE : PART;
+  return section('depth', title, DEPTH, await depth(queue, workers, { rounds, seconds, backlog }));
 }
 
 const LIMITS = { poolSize: 40, connectSeconds: 10, statementSeconds: 60, lockSeconds: 20 };
@@ -188,7 +196,7 @@ async function dead(queue, workers, rounds, seconds) {
 
 async function latencyOnce(queue, [producer, consumer], seconds, deadPairs) {
   await queue.clear();
-  if (deadPairs > 0) await queue.stock({ pairs: deadPairs, items: deadPairs }, 'dead', 'dead');
+  if (deadPairs > 0) await queue.stock({ pairs: deadPairs, items: deadPairs }, { name: 'dead', kind: 'dead' });
   await consumer.ask({ question: 'run' });
   await producer.ask({ question: 'enqueue', seconds: 2, atOnce: 1, everyMs: 5 }); // what is dead is known by then
   await producer.ask({ question: 'enqueue', seconds, atOnce: 1, everyMs: 5 });

@@ -5,7 +5,7 @@ import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
 const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
-                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix|soak]
+                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix|soak|depth]
 
   --quick   fewer and shorter rounds: half of the four minutes
   --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
@@ -20,6 +20,7 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
               queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination;
                       what the time of one worker process and of two goes into
+              depth   (only when named) of these, claiming and enqueueing with little and much
               recovery a worker killed with 10,000 messages waiting, and how soon the next one delivers
               soak    (only when named) an hour of filling and emptying the queue, or --minutes of it
               purge   submitting while what has outlived its time is removed
@@ -43,8 +44,8 @@ const SECTIONS = [
   'start',
   'matrix',
 ];
-/** Too long for a run of all. */
-const ON_REQUEST = ['soak'];
+/** Too long for a run of all, or a part of another one. */
+const ON_REQUEST = ['soak', 'depth'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -78,6 +79,7 @@ async function measure(sections, plan, report) {
     if (served.includes('queue')) {
       for (const section of await (await import('./queue.mjs')).measureQueue(stage, plan)) report(section);
     }
+    if (served.includes('depth')) report(await (await import('./queue.mjs')).measureDepth(stage, plan));
     if (served.includes('recovery')) report(await (await import('./recovery.mjs')).measureRecovery(stage, plan));
     if (served.includes('soak')) report(await (await import('./soak.mjs')).measureSoak(stage, plan));
     if (served.includes('purge')) report(await (await import('./purge.mjs')).measurePurge(stage, plan));

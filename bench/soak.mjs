@@ -8,7 +8,8 @@ const BATCH = 20;
 const PART = { pairs: 10_000, items: 100_000 };
 const WHOLE = { pairs: 100_000, items: 1_000_000 };
 const ROWS = 12;
-const DRAIN_MS = 200;
+/** So many wait all the time: who enqueues faster than the others settle waits for them. */
+const LEVEL = 20_000;
 
 const COLUMNS = {
   after: 'after min',
@@ -24,8 +25,8 @@ const COLUMNS = {
 
 /**
  * What the queue is like after a long time of filling and emptying: one process enqueues for as many pairs as the backlog
- * has, as fast as it can, another one settles. Before and after, claims are measured with the same backlog; nothing is truncated or
- * vacuumed by hand in between.
+ * has, and keeps the same number waiting, another one settles. Claims are measured with the same backlog before it, in
+ * tables that are new, and after it, in those that came of it: PostgreSQL has vacuumed them when it thought fit.
  */
 export async function measureSoak(stage, { seconds, full, minutes }) {
   const database = { ...stage.postgres, ...LIMITS, schema: SCHEMA };
@@ -35,8 +36,8 @@ export async function measureSoak(stage, { seconds, full, minutes }) {
   const backlog = full ? WHOLE : PART;
   try {
     await queue.clear();
-    const rows = [{ after: 'before', ...(await withBacklog(queue, producer, { seconds, backlog, name: 'before' })) }];
-    await drain(queue, consumer);
+    const rows = [{ after: 'before', ...(await withBacklog(queue, producer, { seconds, backlog, tidy: true })) }];
+    await queue.clear();
     for (let minute = 0; minute < minutes;) {
       const span = Math.min(Math.max(1, Math.ceil(minutes / ROWS)), minutes - minute);
       const row = await churn(queue, { producer, consumer, backlog }, span);
@@ -44,7 +45,7 @@ export async function measureSoak(stage, { seconds, full, minutes }) {
       rows.push({ after: String(minute), ...row });
       process.stderr.write(`soak: ${minute} of ${minutes} minutes, ${Math.round(row.settled)} settled per s\n`);
     }
-    const after = await withBacklog(queue, producer, { seconds, backlog, name: 'after' });
+    const after = await withBacklog(queue, producer, { seconds, backlog, tidy: false });
     rows.push({ after: 'after', ...after, claimRatio: after.claims / rows[0].claims });
     const title = `soak: ${minutes} minutes of filling and emptying; before and after with ${backlog.items.toLocaleString('en')} waiting`;
     return { name: 'soak', title, columns: COLUMNS, rows, figures: rows };
@@ -53,8 +54,8 @@ export async function measureSoak(stage, { seconds, full, minutes }) {
   }
 }
 
-async function withBacklog(queue, { ask }, { seconds, backlog, name }) {
-  await queue.stock(backlog, name);
+async function withBacklog(queue, { ask }, { seconds, backlog, tidy }) {
+  await queue.stock(backlog, { name: `${tidy}`, tidy });
   const enqueued = (await ask({ question: 'enqueue', seconds, atOnce: AT_ONCE })) / seconds;
   const began = performance.now();
   const { claims, p50 } = await ask({ question: 'claim', seconds, batch: BATCH });
@@ -66,16 +67,16 @@ async function churn(queue, { producer, consumer, backlog }, minutes) {
   let [enqueued, settled] = [0, 0];
   for (let minute = 0; minute < minutes; minute += 1) {
     await consumer.ask({ question: 'run' });
-    enqueued += await producer.ask({ question: 'enqueue', seconds: 60, atOnce: AT_ONCE, pairs: backlog.pairs });
+    enqueued += await producer.ask({
+      question: 'enqueue',
+      seconds: 60,
+      atOnce: AT_ONCE,
+      pairs: backlog.pairs,
+      level: LEVEL,
+    });
     settled += (await consumer.ask({ question: 'halt' })).handled;
   }
   const seconds = minutes * 60;
   const sizes = await queue.size();
   return { enqueued: enqueued / seconds, settled: settled / seconds, ...sizes, worker: residentMb(consumer.pid) };
-}
-
-async function drain(queue, consumer) {
-  await consumer.ask({ question: 'run' });
-  while ((await queue.waiting()) > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
-  await consumer.ask({ question: 'halt' });
 }
