@@ -87,8 +87,8 @@ export class Maintenance {
     const { db, delivery, ghosts, links, attachments } = this.parts;
     return [
       { what: 'seen', step: (limit) => purgeSeen(db, limit) },
+      ...this.#queue(), // first: an operator's retry of a dead letter finds its content
       ...this.#messages(),
-      ...this.#queue(),
       { what: 'profile_link', step: (limit) => links.purge(db, limit) },
       { what: 'attachment_chunk', step: (limit) => attachments.purgePieces(db, limit), rows: STEP_PIECES },
       { what: 'attachment', step: (limit) => attachments.purgeFiles(db, limit) },

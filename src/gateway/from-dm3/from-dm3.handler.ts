@@ -1,4 +1,4 @@
-import { isRetryable } from '../../common/errors.js';
+import { errorCode, isRetryable } from '../../common/errors.js';
 import type { ConversationId, EnsName, EthAddress, Hash, MessageId, RemoteId } from '../../common/ids.js';
 import { InvalidNameError, parseAddressName } from '../../naming/ens-name.js';
 import type { NameService } from '../../naming/name-service.js';
@@ -18,7 +18,7 @@ import type { Conversation, ConversationStore } from '../conversations/conversat
 import type { ConversationTokens } from '../conversations/token.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
-import type { MessageStore, StoredMessage } from '../messages/message.store.js';
+import { isReadable, type MessageStore, type StoredMessage } from '../messages/message.store.js';
 import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { noteOf } from '../messages/note.js';
 import type { MessageQueue } from '../messages/queue.js';
@@ -80,9 +80,9 @@ export class FromDm3Handler implements ItemHandler {
 
   async fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void> {
     const { messages, notices } = this.parts;
-    const message = await messages.load<FromDm3Payload, FrozenRendering>(tx, item.ref);
+    const message = await messages.loadToFail<FromDm3Payload, FrozenRendering>(tx, item.ref);
     if (!message) return;
-    const code = await notices.aboutFromDm3(tx, message, error, isRetryable(error));
+    const code = isReadable(message) ? await notices.aboutFromDm3(tx, message, error, isRetryable(error)) : errorCode(error);
     await messages.failed(tx, message.id, { ...noteOf(item, error), code });
   }
 
@@ -92,8 +92,8 @@ export class FromDm3Handler implements ItemHandler {
 
   async delayed(tx: Tx, item: ClaimedItem): Promise<void> {
     const { messages, notices } = this.parts;
-    const message = await messages.load<FromDm3Payload, FrozenRendering>(tx, item.ref);
-    if (!message || !(await notices.delayOfFromDm3(tx, message, item.expiresAt))) return;
+    const message = await messages.loadToFail<FromDm3Payload, FrozenRendering>(tx, item.ref);
+    if (!message || !isReadable(message) || !(await notices.delayOfFromDm3(tx, message, item.expiresAt))) return;
     await messages.delayTold(tx, message.id);
   }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConversationId, EthAddress, MessageId, NetworkId } from '../../common/ids.js';
 import { addressBytes, addressFromBytes } from '../../delivery/addresses.js';
 import type { Queryable } from '../../storage/database.js';
+import { SealBrokenError } from '../../storage/errors.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { IllegalTransitionError } from './errors.js';
 import { TRANSITIONS, type MessageEvent, type MessageState, type TransitionName } from './transitions.js';
@@ -101,6 +102,22 @@ export class MessageStore {
     const payload = this.sealer.openJson<Payload>(place('sealed_payload', id), row.sealed_payload);
     const frozen = row.sealed_frozen && this.sealer.openJson<Frozen>(place('sealed_frozen', id), row.sealed_frozen);
     return { ...stored(row), payload, frozen };
+  }
+
+  /**
+   * What can still be read of a message that is to fail: one whose content does not open any more fails all the same, or
+   * it would hold up those behind it for ever.
+   * @returns null when it is gone; `payload` is null when nobody can be told
+   */
+  async loadToFail<Payload, Frozen>(
+    db: Queryable,
+    id: string,
+  ): Promise<(StoredMessage & { readonly payload: Payload | null; readonly frozen: Frozen | null }) | null> {
+    const [row] = await db.query<Row>('SELECT * FROM message WHERE id = $1', [id], 'message-load');
+    if (!row) return null;
+    const open = <Content>(column: 'sealed_payload' | 'sealed_frozen') =>
+      row[column] && ifWhole(() => this.sealer.openJson<Content>(place(column, id), row[column]!));
+    return { ...stored(row), payload: open<Payload>('sealed_payload'), frozen: open<Frozen>('sealed_frozen') };
   }
 
   /** Whether the dm3 user has written to the ghost, as far back as messages are kept. */
@@ -203,6 +220,22 @@ export class MessageStore {
     const sql = `INSERT INTO message_event (id, message_id, event, attempt, code, next_at, sealed_answer)
       VALUES ($1, $2, $3, $4, $5, $6, $7)`;
     await tx.query(sql, [id, message, event, attempt, code, nextAt, sealed], 'message-note');
+  }
+}
+
+/** Whether what a message carries could be opened. */
+export function isReadable<Message extends { readonly payload: unknown }>(
+  message: Message,
+): message is Message & { readonly payload: NonNullable<Message['payload']> } {
+  return message.payload !== null;
+}
+
+function ifWhole<Content>(open: () => Content): Content | null {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof SealBrokenError) return null;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { GatewayError, isRetryable } from '../../common/errors.js';
+import { errorCode, GatewayError, isRetryable } from '../../common/errors.js';
 import type { ConversationId, EthAddress, Hash, MessageId } from '../../common/ids.js';
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import type { ForwardingService, Parcel } from '../../delivery/forwarding/forwarding.service.js';
@@ -18,7 +18,7 @@ import type { Database, Tx } from '../../storage/database.js';
 import type { ConversationTokens } from '../conversations/token.js';
 import type { CurrentKeys, Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageMapStore } from '../messages/message-map.store.js';
-import type { MessageStore, StoredMessage } from '../messages/message.store.js';
+import { isReadable, type MessageStore, type StoredMessage } from '../messages/message.store.js';
 import type { MessageTraceStore } from '../messages/message-trace.store.js';
 import { neutralFromJson } from '../messages/neutral-json.js';
 import { noteOf } from '../messages/note.js';
@@ -107,9 +107,9 @@ export class ToDm3Handler implements ItemHandler {
 
   async fail(tx: Tx, item: ClaimedItem, error: unknown): Promise<void> {
     const { messages, notices } = this.parts;
-    const message = await messages.load<ToDm3Payload, FrozenParcel>(tx, item.ref);
+    const message = await messages.loadToFail<ToDm3Payload, FrozenParcel>(tx, item.ref);
     if (!message) return;
-    const code = await notices.aboutToDm3(tx, message, error, isRetryable(error));
+    const code = isReadable(message) ? await notices.aboutToDm3(tx, message, error, isRetryable(error)) : errorCode(error);
     await messages.failed(tx, message.id, { ...noteOf(item, error), code });
   }
 
@@ -119,8 +119,8 @@ export class ToDm3Handler implements ItemHandler {
 
   async delayed(tx: Tx, item: ClaimedItem): Promise<void> {
     const { messages, notices } = this.parts;
-    const message = await messages.load<ToDm3Payload, FrozenParcel>(tx, item.ref);
-    if (!message || !(await notices.delayOfToDm3(tx, message, item.expiresAt))) return;
+    const message = await messages.loadToFail<ToDm3Payload, FrozenParcel>(tx, item.ref);
+    if (!message || !isReadable(message) || !(await notices.delayOfToDm3(tx, message, item.expiresAt))) return;
     await messages.delayTold(tx, message.id);
   }
 
