@@ -63,6 +63,15 @@ describe('QueuePressure', () => {
     expect(() => pressure.checkQueue()).toThrow(reason);
   });
 
+  it('judges what it can see where a directory is missing', async () => {
+    await fill(2);
+    const diskPaths = ['/no/such/directory', '/'];
+    const full = await measured({ maxWaiting: 1, diskPaths });
+    expect(full.reason).toBe('too many messages wait for delivery');
+    const small = await measured({ diskPaths, minFreeBytes: Number.MAX_SAFE_INTEGER });
+    expect(small.reason).toBe('a disk is full');
+  });
+
   it('stays as it was when it cannot look, and looks again by itself', async () => {
     const pressure = await measured({ diskPaths: ['/no/such/directory'] });
     pressure.checkQueue();

@@ -40,7 +40,7 @@ const REOPEN_AT = 0.95;
 /** What is full: the queue, for which mailboxes need not care, or the space that everything needs. */
 type Full = 'queue' | 'space';
 
-type Measurement = readonly [full: Full, reason: string, used: number, limit: number];
+type Measurement = readonly [reason: string, used: number, limit: number];
 
 /**
  * Says at every door whether there is room: messages that wait, the size of the database, free space on disks. Looked
@@ -84,24 +84,32 @@ export class QueuePressure {
     if (reason) throw new OverloadedError({ reason });
   }
 
-  /** Looks now. A database that does not answer leaves things as they were: it says so itself to whoever needs it. */
+  /**
+   * Looks now, at each thing by itself. What cannot be measured leaves things as they were: a database that does not
+   * answer says so itself to whoever needs it.
+   */
   async measure(): Promise<void> {
-    const { log } = this.parts;
-    try {
-      const measurements = await this.#measurements();
-      for (const full of ['queue', 'space'] as const) this.#judge(full, measurements);
-    } catch (error) {
-      log.warn('pressure.unknown', { code: errorCode(error) });
-    }
+    await this.#look('queue', [() => this.#waiting()]);
+    const disks = this.parts.limits.diskPaths.map((path) => () => this.#disk(path));
+    await this.#look('space', [() => this.#database(), ...disks]);
   }
 
-  #judge(full: Full, measurements: readonly Measurement[]): void {
+  async #look(full: Full, ways: readonly (() => Promise<Measurement | null>)[]): Promise<void> {
+    const looked = await Promise.allSettled(ways.map((way) => way()));
+    const unknown = looked.filter((each) => each.status === 'rejected');
+    for (const { reason } of unknown) this.parts.log.warn('pressure.unknown', { state: full, code: errorCode(reason) });
+    const known = looked.flatMap((each) => (each.status === 'fulfilled' && each.value ? [each.value] : []));
+    this.#judge(full, known, unknown.length > 0);
+  }
+
+  #judge(full: Full, measurements: readonly Measurement[], isPartly: boolean): void {
     const wasShut = this.#reasons.has(full);
     const ease = wasShut ? REOPEN_AT : 1;
-    const over = measurements.find(([kind, , used, limit]) => kind === full && used > limit * ease);
-    if (over) this.#reasons.set(full, over[1]);
-    else this.#reasons.delete(full);
-    if (wasShut !== (over !== undefined)) this.parts.log.warn(over ? 'doors.shut' : 'doors.open', { state: full });
+    const over = measurements.find(([, used, limit]) => used > limit * ease);
+    if (over) this.#reasons.set(full, over[0]);
+    else if (!isPartly) this.#reasons.delete(full);
+    const isShut = this.#reasons.has(full);
+    if (wasShut !== isShut) this.parts.log.warn(isShut ? 'doors.shut' : 'doors.open', { state: full });
   }
 
   async #runUntilStopped(): Promise<void> {
@@ -111,28 +119,26 @@ export class QueuePressure {
     }
   }
 
-  async #measurements(): Promise<Measurement[]> {
-    const { db, limits } = this.parts;
-    const { maxWaiting, maxDatabaseBytes } = limits;
-    // Counts no further than it needs to.
+  /** Counts no further than it needs to. */
+  async #waiting(): Promise<Measurement> {
+    const { maxWaiting } = this.parts.limits;
     const sql = 'SELECT count(*)::int AS waiting FROM (SELECT FROM outbox_item LIMIT $1) item';
-    const [queue] = await db.query<{ waiting: number }>(sql, [maxWaiting + 1], 'pressure_waiting');
-    const waiting: Measurement = ['queue', 'too many messages wait for delivery', queue!.waiting, maxWaiting];
-    const disks = await Promise.all(limits.diskPaths.map((path) => this.#disk(path)));
-    return [waiting, ...(await this.#database(maxDatabaseBytes)), ...disks];
+    const [queue] = await this.parts.db.query<{ waiting: number }>(sql, [maxWaiting + 1], 'pressure_waiting');
+    return ['too many messages wait for delivery', queue!.waiting, maxWaiting];
   }
 
-  async #database(limit: number | undefined): Promise<Measurement[]> {
-    if (limit === undefined) return [];
+  async #database(): Promise<Measurement | null> {
+    const { maxDatabaseBytes } = this.parts.limits;
+    if (maxDatabaseBytes === undefined) return null;
     const sql = 'SELECT pg_database_size(current_database())::float8 AS bytes';
     const [size] = await this.parts.db.query<{ bytes: number }>(sql);
-    return [['space', 'the database is full', size!.bytes, limit]];
+    return ['the database is full', size!.bytes, maxDatabaseBytes];
   }
 
   async #disk(path: string): Promise<Measurement> {
     const { bavail, bsize } = await statfs(path);
     const { minFreeBytes } = this.parts.limits;
     // As a share that is used: what must stay free against what is.
-    return ['space', 'a disk is full', minFreeBytes / Math.max(bavail * bsize, 1), 1];
+    return ['a disk is full', minFreeBytes / Math.max(bavail * bsize, 1), 1];
   }
 }
