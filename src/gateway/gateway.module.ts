@@ -22,8 +22,9 @@ import { Pictures } from '../naming/pictures.js';
 import type { EventLog } from '../ops/event-log.js';
 import { Metrics } from '../ops/metrics.js';
 import { Probes } from '../ops/probes.js';
+import { remembered } from '../ops/remembered.js';
 import { Shutdown } from '../ops/shutdown.js';
-import { Outbox } from '../outbox/outbox.js';
+import { Outbox, type OutboxCounts } from '../outbox/outbox.js';
 import type { ItemHandler } from '../outbox/item-handler.js';
 import { OutboxWorker } from '../outbox/outbox-worker.js';
 import { QueuePressure } from '../outbox/pressure.js';
@@ -61,6 +62,9 @@ import { retryPolicy } from './retry.js';
 import { GatewayPortService } from './to-dm3/gateway-port.js';
 import { ReceiverRules } from './to-dm3/receiver-rules.js';
 import { ToDm3Handler } from './to-dm3/to-dm3.handler.js';
+
+/** Anybody may ask for metrics, and to count takes a look at all that waits. */
+const COUNTED_FOR_MS = 5_000;
 
 const sealed = <T>(Store: new (sealer: Sealer) => T) => ({
   provide: Store,
@@ -284,17 +288,16 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, Befo
     for (const probe of this.runner.probes()) this.probes.add(probe);
     for (const [network, close] of this.runner.doors()) this.shutdown.addDoor(network, close);
     this.shutdown.addDoor('queue', () => this.worker.stop());
-    this.metrics.observe(
-      'queue_waiting',
-      'Messages waiting for delivery.',
-      async () => (await this.admin.counts()).waiting,
-    );
-    this.metrics.observe('queue_dead', 'Dead letters.', async () => (await this.admin.counts()).dead);
-    this.metrics.observe(
-      'queue_oldest_seconds',
-      'Age of the oldest waiting message.',
-      async () => (await this.admin.counts()).oldestSeconds,
-    );
+    this.#observeQueue();
+  }
+
+  #observeQueue(): void {
+    const counts = remembered(() => this.admin.counts(), COUNTED_FOR_MS);
+    const observe = (name: string, help: string, of: (all: OutboxCounts) => number) =>
+      this.metrics.observe(name, help, async () => of(await counts()));
+    observe('queue_waiting', 'Messages waiting for delivery.', ({ waiting }) => waiting);
+    observe('queue_dead', 'Dead letters.', ({ dead }) => dead);
+    observe('queue_oldest_seconds', 'Age of the oldest waiting message.', ({ oldestSeconds }) => oldestSeconds);
   }
 
   async onApplicationBootstrap(): Promise<void> {

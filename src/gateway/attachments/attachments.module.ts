@@ -4,12 +4,15 @@ import { fromParts } from '../../config/from-parts.js';
 import type { Settings } from '../../config/settings.js';
 import { CLOCK, RANDOM, SETTINGS } from '../../config/tokens.js';
 import { Metrics } from '../../ops/metrics.js';
+import { remembered } from '../../ops/remembered.js';
 import { Database } from '../../storage/database.js';
 import { RateLimiter } from '../../storage/rate-limits/rate-limiter.js';
 import { Sealer } from '../../storage/sealer.js';
 import { AttachmentStore } from './attachment.store.js';
 import { AttachmentsController, FETCHES } from './attachments.controller.js';
 import { Attachments } from './attachments.js';
+
+const COUNTED_FOR_MS = 5_000;
 
 @Global()
 @Module({
@@ -34,6 +37,10 @@ import { Attachments } from './attachments.js';
 })
 export class AttachmentsModule {
   constructor(metrics: Metrics, db: Database, store: AttachmentStore) {
-    metrics.observe('attachment_bytes', 'Large files that are kept behind links, bytes.', () => store.bytesKept(db));
+    metrics.observe(
+      'attachment_bytes',
+      'Large files that are kept behind links, bytes.',
+      remembered(() => store.bytesKept(db), COUNTED_FOR_MS),
+    );
   }
 }
