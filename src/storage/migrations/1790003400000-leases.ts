@@ -26,10 +26,12 @@ const UP = [
   `INSERT INTO outbox_lease (head_id, destination_key, until, holder)
     SELECT id, destination_key, lease_until, holder FROM outbox_head WHERE lease_until IS NOT NULL`,
   'DROP INDEX outbox_head_leased',
+  'ALTER TABLE outbox_item SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500)',
   'ALTER TABLE outbox_head DROP COLUMN lease_until, DROP COLUMN fence, DROP COLUMN holder',
 ];
 
 const DOWN = [
+  'ALTER TABLE outbox_item RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)',
   `ALTER TABLE outbox_head ADD COLUMN lease_until timestamptz, ADD COLUMN fence bigint NOT NULL DEFAULT 0,
     ADD COLUMN holder uuid`,
   `UPDATE outbox_head h SET lease_until = l.until, fence = l.fence, holder = l.holder FROM outbox_lease l
