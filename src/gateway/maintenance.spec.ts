@@ -17,8 +17,10 @@ import { Maintenance } from './maintenance.js';
 import { MessageMapStore } from './messages/message-map.store.js';
 import { MessageStore } from './messages/message.store.js';
 
-/** More than two steps' worth of everything that grows. */
+/** More than two steps' worth of everything that grows: for what is done between steps. */
 const MANY = 2_500;
+/** Where the number does not matter. */
+const FEW = 5;
 const TABLES = [
   'seen',
   'message_map',
@@ -35,20 +37,20 @@ const TABLES = [
 ];
 const address = `decode(lpad(to_hex(n), 40, '0'), 'hex')`;
 const key = `decode(lpad(to_hex(n), 8, '0'), 'hex')`;
-const AGES = ['old', 'young'] as const;
 
 let storage: TestStorage;
 beforeAll(async () => void (storage = await openTestStorage('maintenance')));
-beforeEach(async () => {
-  await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_item CASCADE`);
-  for (const age of AGES) await fill(age);
-});
+beforeEach(async () => void (await storage.db.query(`TRUNCATE ${TABLES.join(', ')}, outbox_item CASCADE`)));
 afterAll(() => storage.close());
 
-/** `MANY` old rows of everything, of which the content is of no interest, and three young ones. */
-async function fill(age: (typeof AGES)[number]): Promise<void> {
-  const at = age === 'old' ? `now() - interval '500 days'` : 'now()';
-  const rows = age === 'old' ? `generate_series(1, ${MANY}) n` : `generate_series(${MANY + 1}, ${MANY + 3}) n`;
+/** So many old rows of everything, and three young ones. */
+async function fillWith(old: number): Promise<void> {
+  await fill(`generate_series(1, ${old}) n`, `now() - interval '500 days'`);
+  await fill(`generate_series(${old + 1}, ${old + 3}) n`, 'now()');
+}
+
+/** What the rows hold is of no interest. */
+async function fill(rows: string, at: string): Promise<void> {
   const uuid = 'gen_random_uuid()';
   const statements = [
     `INSERT INTO seen SELECT ${key}, ${uuid}, ${at} + interval '1 hour' FROM ${rows}`,
@@ -130,6 +132,7 @@ describe('Maintenance', () => {
   afterEach(() => void jest.restoreAllMocks());
 
   it('removes what is old and leaves what is young, in steps of a thousand', async () => {
+    await fillWith(MANY);
     const steps = watchSteps();
     await maintenance(30).run();
     jest.restoreAllMocks();
@@ -140,23 +143,26 @@ describe('Maintenance', () => {
   });
 
   it('keeps mailboxes for ever where it is told so', async () => {
+    await fillWith(FEW);
     await maintenance(0).run();
-    expect(await counts()).toMatchObject({ mailbox: MANY + 3, seen: 3 });
+    expect(await counts()).toMatchObject({ mailbox: FEW + 3, seen: 3 });
   });
 
   it('says what failed and goes on with the rest; the next run makes up for it', async () => {
+    await fillWith(FEW);
     const warn = jest.fn();
     const failing = maintenance(30, { ...silentLog, warn });
     jest.spyOn(storage.db, 'query').mockRejectedValueOnce(new StorageUnavailableError({ cause: null }));
     await failing.run();
     expect(warn.mock.calls).toEqual([['maintenance.failed', { component: 'seen', code: 'STORAGE_UNAVAILABLE' }]]);
     const others = TABLES.filter((table) => table !== 'seen').map((table) => [table, 3]);
-    expect(await counts()).toEqual(Object.fromEntries([...others, ['seen', MANY + 3]]));
+    expect(await counts()).toEqual(Object.fromEntries([...others, ['seen', FEW + 3]]));
     await failing.run();
     expect(await counts()).toMatchObject({ seen: 3 });
   });
 
   it('says so if there is no database at all, and can run again', async () => {
+    await fillWith(FEW);
     const warn = jest.fn();
     const failing = maintenance(30, { ...silentLog, warn });
     jest.spyOn(storage.db, 'dedicatedClient').mockRejectedValueOnce(new StorageUnavailableError({ cause: null }));
@@ -167,6 +173,7 @@ describe('Maintenance', () => {
   });
 
   it('is done by one process at a time', async () => {
+    await fillWith(FEW);
     const twins = [maintenance(30), maintenance(30)];
     const steps = watchSteps();
     const ran = await storage.db.withLock('maintenance', () => Promise.all(twins.map((twin) => twin.run())));
@@ -178,6 +185,7 @@ describe('Maintenance', () => {
   });
 
   it('ends after the step under way when it is stopped, and leaves the rest to the next process', async () => {
+    await fillWith(MANY);
     const steps = watchSteps();
     const stopped = maintenance(30);
     const running = stopped.run();
@@ -192,6 +200,7 @@ describe('Maintenance', () => {
   });
 
   it('lets others write between its steps', async () => {
+    await fillWith(MANY);
     const state = { isRunning: true };
     void maintenance(30)
       .run()
@@ -204,10 +213,11 @@ describe('Maintenance', () => {
   });
 
   it('can be stopped before it has started, and after', async () => {
+    await fillWith(FEW);
     const stopped = maintenance(30);
     stopped.stop();
     stopped.start();
     stopped.stop();
-    expect(await counts()).toMatchObject({ seen: MANY + 3 });
+    expect(await counts()).toMatchObject({ seen: FEW + 3 });
   });
 });
