@@ -45,7 +45,7 @@ describeWithPeer('postgresql-15', 'On PostgreSQL 15', (postgres) => {
     const [server] = await db.query<{ version: string }>("SELECT current_setting('server_version') AS version");
     expect(server!.version).toMatch(/^15\./);
     await fillTables(db, db.schema);
-    for (let left = migrations.length; left > 0; left -= 1) await db.undoLastMigration();
+    await db.undoMigrations(migrations.length);
     expect(await readTables(db, db.schema)).toEqual(new Map());
     await db.close();
     await new Database(schema.options).open().then(() => schema.drop());

@@ -191,7 +191,7 @@ describe('a start', () => {
     const db = await open();
     const release = await holdOpen(db, (tx) => tx.query('LOCK TABLE migrations IN SHARE MODE'));
     const other = database({ lockSeconds: 0.1 });
-    await expect(other.undoLastMigration()).rejects.toMatchObject({
+    await expect(other.undoMigrations(1)).rejects.toMatchObject({
       ...UNAVAILABLE,
       message: expect.stringContaining('when the backup, or whatever else reads them, is done'),
     });
@@ -201,7 +201,7 @@ describe('a start', () => {
 
   it('may take longer to change the tables than a statement may', async () => {
     const db = await open();
-    await db.undoLastMigration();
+    await db.undoMigrations(1);
     const release = await holdOpen(db, (tx) => tx.query('LOCK TABLE migrations IN SHARE MODE'));
     const patient = open({ statementSeconds: 0.1 });
     const waits = 'SELECT 1 FROM pg_locks WHERE NOT granted AND relation = $1::regclass AND waitstart < now()';

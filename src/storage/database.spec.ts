@@ -46,7 +46,7 @@ describe('migrations', () => {
   it('make every table, are undone without a trace, and made again', async () => {
     const made = await tables();
     expect(made).toEqual(expect.arrayContaining(TABLES));
-    for (let left = migrations.length; left > 0; left -= 1) await db.undoLastMigration();
+    await db.undoMigrations(migrations.length);
     expect(await tables()).toEqual([]);
     await expect(db.query('SELECT * FROM message')).rejects.toThrow('does not exist');
     await reopen();

@@ -94,9 +94,11 @@ export class Database implements Transactor {
     if (this.#source.isInitialized) await this.#source.destroy();
   }
 
-  /** Undoes the newest migration: for the migrations' own tests and for an operator who must go back a version. */
-  async undoLastMigration(): Promise<void> {
-    await this.#migrate((source) => source.undoLastMigration());
+  /** Undoes the newest migrations: for the migrations' own tests and for an operator who must go back a version. */
+  async undoMigrations(count: number): Promise<void> {
+    await this.#migrate(async (source) => {
+      for (let left = count; left > 0; left -= 1) await source.undoLastMigration();
+    });
   }
 
   async query<Row extends QueryResultRow>(sql: string, params: readonly unknown[] = [], name?: string): Promise<Row[]> {
