@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { anyText } from '../../../test/support/any-text.js';
 import { MalformedEncodingError } from './errors.js';
 import { fromUtf8, toUtf8, utf8Length, withUtf8 } from './utf8.js';
 
 describe('UTF-8', () => {
   it('round-trips any text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(anyText(), (text) => {
         expect(fromUtf8(toUtf8(text))).toBe(text);
         expect(utf8Length(text)).toBe(toUtf8(text).length);
       }),
@@ -15,7 +16,7 @@ describe('UTF-8', () => {
 
   it('lends the bytes of any text, and of one within another', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (outer, inner) => {
+      fc.property(anyText(), anyText(), (outer, inner) => {
         const seen = withUtf8(outer, (bytes) => {
           const lent = withUtf8(inner, (others) => fromUtf8(others));
           return [fromUtf8(bytes), lent];

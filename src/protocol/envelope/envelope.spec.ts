@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { anyText } from '../../../test/support/any-text.js';
 import { DecryptionError } from '../crypto/errors.js';
 import { profileKeysFromSeed } from '../crypto/keys.js';
 import { createNobleProvider } from '../crypto/noble.js';
@@ -113,14 +114,14 @@ describe.each([createNobleProvider(), await createSodiumProvider()])('envelopes 
   it('builds what it opens, in both dialects, of the predicted size', () => {
     const information = fc.record(
       {
-        to: fc.string({ minLength: 1, maxLength: 255, unit: 'binary' }),
+        to: anyText({ minLength: 1, maxLength: 255 }),
         from: fc.string({ minLength: 1, maxLength: 60 }),
         deliveryInstruction: fc.string(),
       },
       { requiredKeys: ['to', 'from'] },
     );
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      anyText(),
       fc.nat(9000).map((length) => '"'.repeat(length)),
     );
     fc.assert(

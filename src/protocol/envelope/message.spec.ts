@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { anyText } from '../../../test/support/any-text.js';
 import { createNobleProvider } from '../crypto/noble.js';
 import { signText } from '../crypto/signature.js';
 import { createSodiumProvider } from '../crypto/sodium.js';
@@ -56,7 +57,7 @@ describe.each([createNobleProvider(), await createSodiumProvider()])('messages w
   it('survives the wire with whatever members it has', () => {
     const message = fc.record(
       {
-        message: fc.string({ unit: 'binary' }),
+        message: anyText(),
         attachments: fc.array(fc.oneof(fc.string(), fc.record({ data: fc.string(), more: fc.jsonValue() }))),
         extra: fc.jsonValue(),
         metadata: fc.record({
