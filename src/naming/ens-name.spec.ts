@@ -2,6 +2,7 @@ import { ens_normalize } from '@adraffy/ens-normalize';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { anyText } from '../../test/support/any-text.js';
+import { howOften } from '../../test/support/how-often.js';
 import type { EnsName } from '../common/ids.js';
 import {
   addressNameOf,
@@ -74,7 +75,7 @@ describe('normaliseName', () => {
         fc.pre(name !== null);
         expect(normaliseName(name)).toBe(name);
       }),
-      { numRuns: 2_000 },
+      { numRuns: howOften(2_000, 400) },
     );
   });
 

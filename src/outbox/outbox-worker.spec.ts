@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestSchema, type TestSchema } from '../../test/support/database.js';
+import { howOften } from '../../test/support/how-often.js';
 import { enqueue, outboxEntry, pausingHandler, startWorker, until, untilEmpty } from '../../test/support/outbox.js';
 import { GatewayError } from '../common/errors.js';
 import { Database, type Tx } from '../storage/database.js';
@@ -139,7 +140,7 @@ describe('OutboxWorker', () => {
 
   it('loses nothing, doubles nothing and keeps the order whatever fails', async () => {
     const PAIRS = 50;
-    const PER_PAIR = process.env['CI'] ? 40 : 10;
+    const PER_PAIR = howOften(40, 10);
     const enqueued = new Map<string, string[]>();
     const pairOf = new Map<string, string>();
     const delivered = new Map<string, string[]>();

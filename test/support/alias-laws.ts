@@ -6,6 +6,7 @@ import type { EnsName } from '../../src/common/ids.js';
 import { AliasNames } from '../../src/naming/alias/alias-names.js';
 import type { AliasCodec } from '../../src/naming/alias/codec.js';
 import { dnsEncodedLength, labelsOf } from '../../src/naming/ens-name.js';
+import { howOften } from './how-often.js';
 
 interface Laws {
   readonly codec: AliasCodec;
@@ -19,7 +20,7 @@ interface Laws {
 
 /** What every codec promises, asked of many addresses at once: one address, one name, and every client keeps it. */
 export function itObeysTheLawsOfNames({ codec, texts, kinds, ...laws }: Laws): void {
-  const runs = process.env['CI'] ? laws.runs : laws.runs / 10;
+  const runs = howOften(laws.runs, laws.runs / 10);
   const aliases = new AliasNames({ rootName: 'gateway.eth' as EnsName, codecs: [codec] });
   const sample = fc.sample(texts, { numRuns: runs, seed: 20_261_123 });
   const addresses = [...new Set(sample.map((text) => canonicalOrNull(codec, text)))].filter((each) => each !== null);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { anyText } from '../../../test/support/any-text.js';
+import { howOften } from '../../../test/support/how-often.js';
 import { MailRefusedError } from './errors.js';
 import { fromEmail, type IncomingMail } from './from-email.js';
 
@@ -235,7 +236,7 @@ describe('fromEmail on real mail', () => {
           else expect((result as IncomingMail).message.text.trim()).not.toBe('');
         },
       ),
-      { numRuns: 500 },
+      { numRuns: howOften(500, 100) },
     );
   });
 });

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { dkimVerify } from 'mailauth';
 import { simpleParser } from 'mailparser';
 import { anyText } from '../../../test/support/any-text.js';
+import { howOften } from '../../../test/support/how-often.js';
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
 import type { AdapterContext, OutgoingMessage } from '../../gateway/adapter/adapter.js';
 import type { NeutralMessage } from '../../gateway/adapter/message.js';
@@ -246,7 +247,7 @@ describe('toEmail against injection', () => {
         expect(mail.references).toBe('<a@x>');
         expect(mail.attachments.map(({ content }) => content.toString())).toEqual(['content']);
       }),
-      { numRuns: 300 },
+      { numRuns: howOften(300, 60) },
     );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { assert, pre, property, string, tuple } from 'fast-check';
+import { assert, pre, property, tuple } from 'fast-check';
 import { anyText } from '../../../test/support/any-text.js';
 import type { EnsName } from '../../common/ids.js';
 import { ghostId, ghostName, isGhostId } from './ghost-id.js';

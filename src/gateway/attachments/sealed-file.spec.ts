@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { anyText } from '../../../test/support/any-text.js';
+import { howOften } from '../../../test/support/how-often.js';
 import { HEAD_BYTES, openChunks, readHead, readKey, UnsealError, type Head, type Key } from './page/unseal.js';
 import { paddedSize, SealedFile, sealedChunkBytes, type PlainFile } from './sealed-file.js';
 
@@ -169,7 +170,7 @@ describe('What was tampered with', () => {
         const code = await codeOf(unseal(hex(key), sealed));
         expect(code).toMatch(bit < HEAD_BYTES * 8 ? /^(not-a-file|wrong-key)$/ : /^damaged$/);
       }),
-      { numRuns: 300 },
+      { numRuns: howOften(300, 60) },
     );
   });
 
