@@ -39,7 +39,7 @@ async function main() {
   );
   for (const passed of await Promise.all(checks)) count[passed ? 'passed' : 'failed'] += 1;
   process.stdout.write(`tests       ${plan.projects.join(' and ')}\n`);
-  const { passed, failed, skipped } = await runJest(plan.projects);
+  const { passed, failed, skipped } = await runJest(plan.projects, { env: serverFor(plan.projects) });
   count.passed += passed;
   count.failed += failed;
   if (plan.projects.includes('e2e')) reportPeers(skipped, plan.required);
@@ -103,6 +103,11 @@ function run(name, args) {
       resolve(!error);
     });
   });
+}
+
+/** Unit tests alone do with a PostgreSQL that would not outlive the machine (test/support/global-setup.js). */
+function serverFor(projects) {
+  return projects.every((project) => project === 'unit') ? { TEST_PG_FSYNC: 'off' } : {};
 }
 
 function reportPeers(skipped, required) {

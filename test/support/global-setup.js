@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { Client } from 'pg';
 import { buildIfStale } from '../../scripts/build.mjs';
 
 const PREFIX = 'dm3-gateway-test-';
@@ -22,6 +23,7 @@ export default async function globalSetup() {
         .freePort()
         .then((port) => peers.startChain({ stateFile: chainIn(home), port, chainId: CHAIN_ID, log: say })),
     ]);
+    if (process.env.TEST_PG_FSYNC === 'off') await hurry(database.connection);
     publish(database.connection, chain);
   } catch (error) {
     await globalThis.stopTestPeers();
@@ -38,6 +40,18 @@ async function loadPeers() {
   const files = ['embedded-postgres', 'postgres-place', 'local-chain', 'ports'];
   const modules = await Promise.all(files.map((file) => import(`../../dist/sandbox/${file}.js`)));
   return Object.assign({}, ...modules);
+}
+
+/**
+ * Files are not forced to the disk, which only a machine that stops would tell: what is committed outlives the server
+ * all the same. Not for end-to-end tests, in which programs look at how the server is set up.
+ */
+async function hurry(connection) {
+  const client = new Client(connection);
+  await client.connect();
+  for (const setting of ['fsync', 'full_page_writes']) await client.query(`ALTER SYSTEM SET ${setting} = off`);
+  await client.query('SELECT pg_reload_conf()');
+  await client.end();
 }
 
 /** What runs left that were killed: the name says whose it was. */
