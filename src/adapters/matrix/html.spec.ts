@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { assert, property, stringMatching } from 'fast-check';
+import { howOften } from '../../../test/support/how-often.js';
 import { cleanPlain, formatMarkdown, htmlToMarkdown, withoutReplyFallback } from './html.js';
 
 const nameOf = (id: string) => (id.startsWith('@dm3_') ? id.slice(5, id.indexOf(':')) : id);
@@ -168,7 +169,7 @@ describe('names in a text for Matrix', () => {
   });
 
   it('are looked for in long texts without getting stuck', () => {
-    const long = ['@'.repeat(100_000), 'a.'.repeat(50_000), 'a://'.repeat(25_000), 'bob.ethx '.repeat(10_000)];
+    const long = ['@', 'a.', 'a://', 'bob.ethx '].map((part) => part.repeat(howOften(100_000, 20_000) / part.length));
     for (const text of long) expect(mentionedIn(text)).toEqual([]);
     expect(mentionedIn(`${'bob.eth '.repeat(10_000)}`)).toEqual([ids.bob]);
   });

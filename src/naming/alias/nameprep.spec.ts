@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { dnsEncode } from 'ethers';
 import { ethers as ethers5 } from 'ethers5';
+import { howOften } from '../../../test/support/how-often.js';
 import { isEnsip15 } from '../ens-name.js';
 import { isNameprepStable } from './nameprep.js';
 
@@ -15,9 +16,12 @@ const DENSE: readonly [number, number][] = [
   [0x1d000, 0x1d7ff],
 ];
 
+/** Of the dense ones, all in CI. */
+const STEP = howOften(1, 4);
+
 function* codePoints(): Generator<string> {
   for (let code = 0x80; code <= 0x10ffff; code++) {
-    const dense = DENSE.some(([first, last]) => first <= code && code <= last);
+    const dense = code % STEP === 0 && DENSE.some(([first, last]) => first <= code && code <= last);
     if ((dense || code % 101 === 0) && (code < 0xd800 || code > 0xdfff)) yield String.fromCodePoint(code);
   }
 }
@@ -38,7 +42,7 @@ describe('isNameprepStable', () => {
 
   it('says of every code point that ENSIP-15 keeps what nameprep says', () => {
     const wrong = kept.filter((label) => isNameprepStable(label) !== isFixed(label));
-    expect(kept.length).toBeGreaterThan(9_000);
+    expect(kept.length).toBeGreaterThan(9_000 / STEP);
     expect(wrong).toEqual([]);
   });
 

@@ -2,9 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { killHard, runElsewhere } from '../../test/support/other-process.js';
-import { startPostgres, stopOrphanedPostgres, type PostgresConnection } from './embedded-postgres.js';
-import { waitUntil } from './processes.js';
+import { killHard, runElsewhere } from './support/other-process.js';
+import { startPostgres, stopOrphanedPostgres, type PostgresConnection } from '../src/sandbox/embedded-postgres.js';
+import { waitUntil } from '../src/sandbox/processes.js';
 
 let home: string;
 let dataDir: string;
