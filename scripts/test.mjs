@@ -22,7 +22,7 @@ const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 /** What did not change since the last run is not checked again. */
 const CACHE = 'node_modules/.cache';
 const CHECKS = {
-  format: ['prettier/bin/prettier.cjs', '--check', '--cache', '.'],
+  format: ['prettier/bin/prettier.cjs', '--check', '--cache', '--cache-strategy', 'content', '.'],
   lint: ['oxlint/bin/oxlint'],
   boundaries: ['dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--config', '.dependency-cruiser.cjs'],
   packaging: ['../scripts/packaging.mjs'],

@@ -40,7 +40,9 @@ beforeAll(async () => {
   db = new Database(schema.options);
   await db.open();
 });
-beforeEach(() => db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead, outbox_lane, outbox_pause, seen'));
+beforeEach(() =>
+  db.query('TRUNCATE outbox_head, outbox_lease, outbox_item, outbox_dead, outbox_lane, outbox_pause, seen'),
+);
 afterEach(async () => {
   await Promise.all(workers.map((worker) => worker.stop()));
   workers = [];
