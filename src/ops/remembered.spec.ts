@@ -3,7 +3,11 @@ import { remembered } from './remembered.js';
 
 it('asks once for all who come within the time, and again after it', async () => {
   let [now, asked] = [0, 0];
-  const ask = remembered(async () => (asked += 1), 1_000, () => now);
+  const ask = remembered(
+    async () => (asked += 1),
+    1_000,
+    () => now,
+  );
   expect(await Promise.all([ask(), ask()])).toEqual([1, 1]);
   now = 999;
   expect(await ask()).toBe(1);

@@ -82,7 +82,9 @@ export class FromDm3Handler implements ItemHandler {
     const { messages, notices } = this.parts;
     const message = await messages.loadToFail<FromDm3Payload, FrozenRendering>(tx, item.ref);
     if (!message) return;
-    const code = isReadable(message) ? await notices.aboutFromDm3(tx, message, error, isRetryable(error)) : errorCode(error);
+    const code = isReadable(message)
+      ? await notices.aboutFromDm3(tx, message, error, isRetryable(error))
+      : errorCode(error);
     await messages.failed(tx, message.id, { ...noteOf(item, error), code });
   }
 

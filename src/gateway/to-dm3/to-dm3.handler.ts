@@ -109,7 +109,9 @@ export class ToDm3Handler implements ItemHandler {
     const { messages, notices } = this.parts;
     const message = await messages.loadToFail<ToDm3Payload, FrozenParcel>(tx, item.ref);
     if (!message) return;
-    const code = isReadable(message) ? await notices.aboutToDm3(tx, message, error, isRetryable(error)) : errorCode(error);
+    const code = isReadable(message)
+      ? await notices.aboutToDm3(tx, message, error, isRetryable(error))
+      : errorCode(error);
     await messages.failed(tx, message.id, { ...noteOf(item, error), code });
   }
 
