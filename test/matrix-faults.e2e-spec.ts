@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AdminService } from '../src/gateway/admin/admin.service.js';
 import { describeWithPeer } from './support/describe-with-peer.js';
 import { eventually } from './support/eventually.js';
 import { ask } from './support/http-answer.js';
@@ -144,6 +145,21 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
       const found = secrets.filter((text) => all.includes(text) || all.includes(Buffer.from(text).toString('hex')));
       expect({ table, found }).toEqual({ table, found: [] });
     }
+  });
+
+  it('an operator finds a message by its event, whichever side it is from', async () => {
+    const said = await alice.say(room, 'find me');
+    await world.bob.receive('find me');
+    await world.bob.send({ to: aliasOf(alice), text: 'find me, too' });
+    const { event_id: heard } = await alice.hear(room, 'find me, too');
+    const admin = world.gateway.running.app.get(AdminService);
+    const direction = async (id: string) => (await admin.message(id))?.direction;
+    await eventually(
+      'both',
+      async () => (await direction(heard)) !== undefined && (await direction(said)) !== undefined,
+    );
+    expect([await direction(said), await direction(heard)]).toEqual(['to-dm3', 'from-dm3']);
+    expect(await admin.message('$nothing:of.ours')).toBeNull();
   });
 
   it('nobody is asked twice whether he exists: unknown people are not there, known ones are', async () => {

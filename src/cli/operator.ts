@@ -25,7 +25,9 @@ export async function asOperator<T>(
     const queue = new parts.MessageQueue({ outbox, sealer, ...NOTHING_IS_ENQUEUED });
     const messages = new parts.MessageStore(sealer);
     const trace = new parts.MessageTraceStore(sealer);
-    return work({ db, admin: new parts.AdminService({ db, outbox, messages, trace, queue }) });
+    const events = new parts.EventStore(sealer);
+    const ourIds = async (id: string) => [await events.remoteIdOf(db, id)];
+    return work({ db, admin: new parts.AdminService({ db, outbox, messages, trace, queue, ourIds }) });
   });
 }
 
@@ -33,14 +35,15 @@ const NOTHING_IS_ENQUEUED = { expirySeconds: {}, delayNotice: { byNetwork: {}, o
 
 /** Late: most commands need none of it. */
 async function loadParts() {
-  const [sealer, sodium, outbox, queue, messages, trace, admin] = await Promise.all([
+  const [sealer, sodium, outbox, queue, messages, trace, events, admin] = await Promise.all([
     import('../storage/sealer.js'),
     import('../protocol/crypto/sodium.js'),
     import('../outbox/outbox.js'),
     import('../gateway/messages/queue.js'),
     import('../gateway/messages/message.store.js'),
     import('../gateway/messages/message-trace.store.js'),
+    import('../adapters/matrix/event.store.js'),
     import('../gateway/admin/admin.service.js'),
   ]);
-  return { ...sealer, ...sodium, ...outbox, ...queue, ...messages, ...trace, ...admin };
+  return { ...sealer, ...sodium, ...outbox, ...queue, ...messages, ...trace, ...events, ...admin };
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../common/errors.js';
 import type { ForeignAddress, NetworkId } from '../common/ids.js';
-import type { Adapter } from './adapter/adapter.js';
+import { givesIds, type Adapter } from './adapter/adapter.js';
 
 /** A message for a network this process has no adapter for (switched off, or not configured here). */
 export class NetworkUnavailableError extends GatewayError {
@@ -32,6 +32,12 @@ export class AdapterRegistry {
     const adapter = this.find(network);
     if (!adapter) throw new NetworkUnavailableError({ network });
     return adapter;
+  }
+
+  /** Our ids of what the networks know by this one. */
+  async ourIds(id: string): Promise<string[]> {
+    const found = await Promise.all(this.all().map((adapter) => (givesIds(adapter) ? adapter.remoteIdOf(id) : id)));
+    return found.filter((each) => each !== id);
   }
 
   /** For people; the address itself where no adapter of ours owns it. */

@@ -259,6 +259,7 @@ function createWorker(
       messages: MessageStore,
       trace: MessageTraceStore,
       queue: MessageQueue,
+      ourIds: [AdapterRegistry, (adapters: AdapterRegistry) => (id: string) => adapters.ourIds(id)],
     }),
   ],
   exports: [AdapterRegistry, AdapterRunner, AdminService, GhostService],

@@ -1,10 +1,11 @@
 import type { Clock } from '../../common/clock.js';
-import type { ForeignAddress } from '../../common/ids.js';
+import type { ForeignAddress, RemoteId } from '../../common/ids.js';
 import type {
   Adapter,
   AdapterHealth,
   Capabilities,
   GatewayPort,
+  IdGiver,
   NoticeSender,
   OutgoingMessage,
   OutgoingNotice,
@@ -88,7 +89,7 @@ interface Running {
 }
 
 /** An application service: the homeserver brings us events, and our ghosts speak through its client-server API. */
-export class MatrixAdapter implements Adapter, NoticeSender {
+export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
   readonly network = MATRIX;
   readonly followsDelays = true;
   #running: Running | null = null;
@@ -168,6 +169,11 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     this.#line ??= this.#open();
     const rendered = decodeRendering(rendering.body);
     if (this.#line.access.lets(rendered)) await this.#line.sender.send(rendered);
+  }
+
+  remoteIdOf(id: string): Promise<RemoteId> {
+    const { db, sealer } = this.options;
+    return new EventStore(sealer).remoteIdOf(db, id);
   }
 
   /**

@@ -274,6 +274,16 @@ export interface NoticeSender {
   renderNotice(notice: OutgoingNotice): Promise<Rendering | null>;
 }
 
+/** Networks that give what we send an id of their own, beside ours. */
+export interface IdGiver {
+  /** Our id of what the network knows by this one; the same one where it is none of what we sent. */
+  remoteIdOf(id: string): Promise<RemoteId>;
+}
+
+export function givesIds(adapter: Adapter): adapter is Adapter & IdGiver {
+  return 'remoteIdOf' in adapter;
+}
+
 export function sendsNotices(adapter: Adapter): adapter is Adapter & NoticeSender {
   return 'renderNotice' in adapter;
 }

@@ -50,6 +50,8 @@ interface Parts {
   readonly messages: MessageStore;
   readonly trace: MessageTraceStore;
   readonly queue: MessageQueue;
+  /** Our ids of what networks know by this one. */
+  readonly ourIds: (id: string) => Promise<readonly string[]>;
 }
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
@@ -133,8 +135,13 @@ export class AdminService {
   }
 
   async #idsOf(id: string): Promise<MessageId[]> {
-    const own = UUID.test(id) && (await this.parts.messages.find(this.parts.db, id));
-    return own ? [own.id] : this.parts.trace.find(this.parts.db, id);
+    const { db, messages, trace, ourIds } = this.parts;
+    const own = UUID.test(id) && (await messages.find(db, id));
+    if (own) return [own.id];
+    const known = await trace.find(db, id);
+    if (known.length > 0) return known;
+    const others = await ourIds(id.trim());
+    return (await Promise.all(others.map((other) => trace.find(db, other)))).flat();
   }
 }
 
