@@ -68,3 +68,9 @@ export function objectIn(content: Readonly<Record<string, unknown>>, key: string
     ? (value as Readonly<Record<string, unknown>>)
     : {};
 }
+
+/** Whether a file has to be fetched for it, as its sender says. */
+export function bringsFile({ content }: MatrixEvent): boolean {
+  const said = 'm.new_content' in content ? objectIn(content, 'm.new_content') : content;
+  return textIn(said, 'url') !== null;
+}
