@@ -30,6 +30,7 @@ import { InboxStore } from './inbox.store.js';
 import { MatrixIntake } from './intake.js';
 import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
+import { MemberCommands } from './portals/member-commands.js';
 import { PortalParts } from './portals/portal-parts.js';
 import { ChatCommands } from './chat-commands.js';
 import { MatrixLimits } from './limits.js';
@@ -229,8 +230,17 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const bot = new MatrixBot({ db, api, store: accounts, userId: this.#botId });
     const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, chats: rooms, config });
     const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
-    const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
-    const sender = new MatrixSender(parts);
+    const commands = new MemberCommands({ portals: portals.portals, limits, bring });
+    const sender = new MatrixSender({
+      db,
+      api,
+      ghosts,
+      rooms: chats,
+      portals: portals.portals,
+      commands,
+      events,
+      limit,
+    });
     const access = new AccessList(config);
     return { homeserver, api, rooms, chats, events, ghosts, portals, access, limits, sender };
   }

@@ -69,6 +69,11 @@ export function objectIn(content: Readonly<Record<string, unknown>>, key: string
     : {};
 }
 
+/** What something in a room answers: events of other rooms cannot be answered there. */
+export function aboutIn(room: string, event: MatrixEvent): string | undefined {
+  return event.room_id === room ? event.event_id : undefined;
+}
+
 /** Whether a file has to be fetched for it, as its sender says. */
 export function bringsFile({ content }: MatrixEvent): boolean {
   const said = 'm.new_content' in content ? objectIn(content, 'm.new_content') : content;
