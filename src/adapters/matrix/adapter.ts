@@ -32,6 +32,7 @@ import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
 import { MemberCommands } from './portals/member-commands.js';
 import { PortalParts } from './portals/portal-parts.js';
+import { Concern } from './concern.js';
 import { ChatCommands } from './chat-commands.js';
 import { MatrixLimits } from './limits.js';
 import { MatrixLinking } from './linking.js';
@@ -82,6 +83,7 @@ interface Line {
 /** What lives between start and stop: in the processes that the homeserver brings events to. */
 interface Running {
   readonly inbox: MatrixInbox;
+  readonly concern: Concern;
   readonly ghosts: MatrixGhosts;
   readonly port: GatewayPort;
   readonly introduction: Introduction;
@@ -180,7 +182,8 @@ export class MatrixAdapter implements Adapter, NoticeSender {
     const { events, echoes, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
     if (events.length + echoes.length > 0) this.#running.port.checkPressure?.();
     const said = await this.#line!.portals.echoesInPortals(echoes);
-    const added = await this.#running.inbox.accept([...events, ...said]);
+    const concern = await this.#running.concern.of(events);
+    const added = await this.#running.inbox.accept([...concern, ...said]);
     const { log } = this.options;
     if (unreadable > 0) log.warn('matrix.events-unreadable', { network: MATRIX, count: unreadable });
     log.debug('matrix.transaction', { network: MATRIX, count: added });
@@ -289,6 +292,7 @@ export class MatrixAdapter implements Adapter, NoticeSender {
       port,
       ghosts,
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
+      concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
       housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
     };

@@ -48,7 +48,7 @@ export class InboxStore {
   async add(db: Queryable, events: readonly MatrixEvent[]): Promise<number> {
     const ids = events.map(() => randomUUID());
     const eventKeys = events.map(({ event_id: id }) => this.sealer.keyedHash('matrix inbox', id));
-    const roomKeys = events.map(({ room_id: id }) => this.sealer.keyedHash('matrix inbox room', id));
+    const roomKeys = events.map(({ room_id: id }) => this.#roomKey(id));
     const sealed = events.map((event, index) => this.sealer.sealJson(place(ids[index]!), event));
     const fileKeys = events.map((event) => (bringsFile(event) ? this.#senderKey(event) : null));
     const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event, file_key)
@@ -57,6 +57,15 @@ export class InboxStore {
         WITH ORDINALITY AS event (id, event_key, room_key, sealed_event, file_key, place)
       ORDER BY place ON CONFLICT (event_key) DO NOTHING RETURNING id`;
     return (await db.query(sql, [ids, eventKeys, roomKeys, sealed, fileKeys], 'matrix-inbox-add')).length;
+  }
+
+  /** Those of the rooms in which something waits to be handled. */
+  async busyRooms(db: Queryable, roomIds: readonly string[]): Promise<string[]> {
+    const keys = roomIds.map((id) => this.#roomKey(id));
+    const sql = `SELECT place::int FROM unnest($1::bytea[]) WITH ORDINALITY AS room (room_key, place)
+      WHERE EXISTS (SELECT FROM matrix_inbox i WHERE i.state = 'waiting' AND i.room_key = room.room_key)`;
+    const rows = await db.query<{ place: number }>(sql, [keys], 'matrix-inbox-busy');
+    return rows.map(({ place: at }) => roomIds[at - 1]!);
   }
 
   /**
@@ -123,6 +132,10 @@ export class InboxStore {
     const sql = `DELETE FROM matrix_inbox WHERE id IN (SELECT id FROM matrix_inbox
       WHERE settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
+  }
+
+  #roomKey(roomId: string): Buffer {
+    return this.sealer.keyedHash('matrix inbox room', roomId);
   }
 
   #senderKey({ sender }: MatrixEvent): Buffer {

@@ -66,6 +66,12 @@ export class PortalParts {
     return (await this.#store.ofRoom(this.line.db, roomId))?.state === 'open';
   }
 
+  /** Or goes on being so until its members are told; also for what it was before it was upgraded. */
+  async isBridged(roomId: string): Promise<boolean> {
+    const portal = await this.#store.ofRoom(this.line.db, roomId);
+    return portal !== null && portal.state !== 'closed';
+  }
+
   /** Of what our ghosts said: what was said in portal rooms. What the bot says or takes back is nobody's message. */
   async echoesInPortals(echoes: readonly MatrixEvent[]): Promise<MatrixEvent[]> {
     const { db, bot } = this.line;
