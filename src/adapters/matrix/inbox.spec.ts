@@ -162,6 +162,29 @@ describe('what the homeserver brought', () => {
     expect(await troubledEvents(storage.db)).toEqual([]);
   });
 
+  it('goes on where its author cannot be told for good, and waits where he may be told yet', async () => {
+    const refuse = (retryable: boolean) => new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable });
+    const told: string[] = [];
+    const inbox = start(
+      async ({ event_id: id }) => {
+        if (id !== '$2') throw refuse(false);
+      },
+      async ({ event_id: id }) => {
+        told.push(id);
+        throw refuse(id === '$3');
+      },
+    );
+    await inbox.accept([event('$1'), event('$2'), event('$3', '!other')]);
+    await eventually('all to be tried', async () => told.length === 2);
+    await inbox.stop();
+    const states = await storage.db.query('SELECT state, code FROM matrix_inbox ORDER BY position');
+    expect(states).toEqual([
+      { state: 'failed', code: 'REFUSED' },
+      { state: 'done', code: null },
+      { state: 'waiting', code: null }, // left to its lease
+    ]);
+  });
+
   it('is erased when nobody wanted it for long', async () => {
     const inbox = start(async () => {
       throw new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable: false });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { becomes, BOT, FakeMatrix, Refusal, says } from '../../../../test/support/fake-matrix.js';
+import { becomes, BOT, FakeMatrix, ghostOf, Refusal, says } from '../../../../test/support/fake-matrix.js';
 import { eventually } from '../../../../test/support/eventually.js';
 import type { TestStorage } from '../../../../test/support/storage.js';
 import type { RemoteId } from '../../../common/ids.js';
@@ -95,6 +95,23 @@ describe('A room that was upgraded', () => {
     expect(texts()).toEqual([`**${ALICE}**: early words`, `**${ALICE}**: early words`]);
     const answer = saidIn(NEW).find(({ content }) => String(content['body']).includes('take part (2)'));
     expect(answer!.content['m.relates_to']).toBeUndefined();
+  });
+
+  it('leaves behind who cannot come along, and tells him', async () => {
+    const bob = ghostOf('bob.eth');
+    world.homeserver.forbids = ({ what, room, as }) =>
+      room === NEW && ((what === 'join' && as === bob) || what === 'invite');
+    await upgrade();
+    expect(await world.stateOf(portal, 'bob.eth')).toBe('removed');
+    expect(await world.stateOf(portal, 'carol.eth')).toBe('joined');
+    const told = world.received.map(({ message, to: [target] }) => [target!.name, message.text]);
+    expect(told).toEqual([['bob.eth', expect.stringContaining('goes on in another one, which you could not join')]]);
+    expect(world.homeserver.left.map(({ who }) => who).sort()).toEqual([
+      `${OLD} ${bob}`,
+      `${OLD} ${ghostOf('carol.eth')}`,
+      `${OLD} ${BOT}`,
+    ]);
+    await expect(world.write(adapter, { to: portal.address })).rejects.toMatchObject({ code: 'NOT_A_MEMBER' });
   });
 
   it('says in the new one what of it did not arrive', async () => {
