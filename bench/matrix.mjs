@@ -3,8 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { roomToForeign } from '../dist/adapters/matrix/address.js';
 import { ghostId } from '../dist/adapters/matrix/ghost-id.js';
 import { GhostAccountStore } from '../dist/adapters/matrix/ghost.store.js';
+import { MemberStore } from '../dist/adapters/matrix/portals/member.store.js';
+import { PortalStore } from '../dist/adapters/matrix/portals/portal.store.js';
 import { formatRegistration, newRegistration } from '../dist/adapters/matrix/registration.js';
 import { RoomStore } from '../dist/adapters/matrix/room.store.js';
 import { LOOPBACK } from '../dist/sandbox/ports.js';
@@ -23,7 +26,9 @@ const FILES = 16;
 const PATIENCE_MS = 60_000;
 /** How many events may wait in the gateway while it takes as many as it can. */
 const IN_FLIGHT = 1_000;
-const KNOWN = { rooms: 1_000, ghosts: 5_000 };
+/** Each ghost is in one of the rooms, and every fifth has a chat besides. */
+const KNOWN = { rooms: 1_000, ghosts: 5_000, chats: 1_000 };
+const NOTHING = { rooms: 0, ghosts: 0, chats: 0 };
 
 /** Events that a homeserver brings: how long they take, what they leave in memory, and how a gateway with many starts. */
 export async function* measureMatrix(stage, { rounds, seconds, full }) {
@@ -46,6 +51,12 @@ export async function* measureMatrix(stage, { rounds, seconds, full }) {
   } finally {
     await db.end();
   }
+}
+
+/** The last part alone: a gateway that is started with much in its database. */
+export async function measureMatrixStart(stage, { rounds }) {
+  const { input, ports } = await elsewhere(stage.setting, 'dm3_gateway_matrix');
+  return measureStarts(stage, await startHomeserver(stage, input, ports), rounds);
 }
 
 /** Many large files at once, as links; each gateway is a new one. */
@@ -183,57 +194,100 @@ async function untilDone({ db }, most) {
   }
 }
 
-/** `dm3-gateway start` where it has many chats and ghosts, and what it asks the homeserver for. */
+/** `dm3-gateway start` with nothing and with much in the database, by turns, and what it asks the homeserver for. */
 async function measureStarts(stage, homeserver, rounds) {
-  const { input, ports } = await elsewhere({ ...homeserver.input, profiles: [] }, 'dm3_gateway_matrix_start');
-  const { settings, matrix } = input;
-  const file = writeFiles(stage, 'matrix', { ...settings, matrix });
-  const secrets = secretVariables(input.secrets);
-  const start = () => startOnce(stage, { file, secrets, port: ports.http });
-  await start(); // migrates
-  await fill(stage, input);
-  await homeserver.ask('forget');
-  const starts = [];
-  for (let round = 0; round < rounds; round += 1) starts.push(await start());
-  const calls = Object.entries(await homeserver.ask('calls')).map(([kind, count]) => `${count / rounds} ${kind}`);
-  const seconds = starts.map((each) => each.seconds);
-  const rows = [
-    {
-      ...KNOWN,
-      seconds: median(seconds),
-      slowest: Math.max(...seconds),
-      idleMb: median(starts.map(({ idleMb }) => idleMb)),
-      calls: calls.join(', ') || 'none',
-    },
-  ];
-  const title = 'matrix: "dm3-gateway start" until /health/ready answers 200, with chats and ghosts in the database';
+  const rows = [];
+  for (const known of [NOTHING, KNOWN]) rows.push({ known, ...(await preparedStart(stage, homeserver, known)) });
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { start, starts, calls } of rows) {
+      await homeserver.ask('forget');
+      starts.push(await start());
+      calls.push(
+        Object.entries(await homeserver.ask('calls'))
+          .map(([kind, count]) => `${count} ${kind}`)
+          .join(', '),
+      );
+    }
+  }
+  const title =
+    'matrix: "dm3-gateway start" until /health/ready answers 200, with bridged rooms and ghosts in the database';
   const columns = {
-    rooms: 'chats',
-    ghosts: 'ghosts',
+    rooms: 'bridged rooms',
+    ghosts: 'ghosts, members',
+    chats: 'chats',
     seconds: 'ready, s',
     slowest: 'slowest, s',
     idleMb: 'RSS idle, MB',
     calls: 'calls to the homeserver a start',
   };
-  return { name: 'matrixStart', title, columns, rows, figures: rows };
+  const figures = rows.map(figuresOf);
+  return { name: 'matrixStart', title, columns, rows: figures, figures };
 }
 
-async function fill({ crypto, postgres }, { settings, secrets }) {
+/** On a database that is migrated and filled. */
+async function preparedStart(stage, homeserver, known) {
+  const schema = `dm3_gateway_matrix_start_${known.rooms}`;
+  const { input, ports } = await elsewhere({ ...homeserver.input, profiles: [] }, schema);
+  const { settings, matrix } = input;
+  const file = writeFiles(stage, schema, { ...settings, matrix });
+  const secrets = secretVariables(input.secrets);
+  const start = () => startOnce(stage, { file, secrets, port: ports.http });
+  await start(); // migrates
+  await fill(stage, input, known);
+  return { start, starts: [], calls: [] };
+}
+
+function figuresOf({ known, starts, calls }) {
+  const seconds = starts.map((each) => each.seconds);
+  return {
+    ...known,
+    seconds: median(seconds),
+    slowest: Math.max(...seconds),
+    idleMb: median(starts.map(({ idleMb }) => idleMb)),
+    calls: [...new Set(calls)].join(' or ') || 'none',
+  };
+}
+
+async function fill({ crypto, postgres }, { settings, secrets }, known) {
   const sealer = new Sealer(crypto, randomBytes, secrets);
-  const [rooms, accounts] = [new RoomStore(sealer), new GhostAccountStore(sealer)];
+  const accounts = new GhostAccountStore(sealer);
   const client = new Client({ ...postgres, options: `-c search_path=${settings.database.schema}` });
   await client.connect();
   const db = { query: async (text, values) => (await client.query(text, values)).rows };
   await client.query('BEGIN');
-  for (let index = 0; index < KNOWN.ghosts; index += 1) {
-    const name = `person${index}.eth`;
-    const userId = ghostId(name, SERVER_NAME);
+  const people = Array.from({ length: known.ghosts }, (_, index) => person(index));
+  for (const { ghost: userId, name } of people) {
     await accounts.put(db, { userId, name, displayName: name, avatar: null, checkedAt: Date.now() });
-    if (index >= KNOWN.rooms) continue;
-    const identity = `0x${index.toString(16).padStart(40, '0')}`;
-    const chat = { roomId: `!room${index}`, ghost: userId, name, identity, user: `@user${index}:${SERVER_NAME}` };
-    await rooms.add(db, { ...chat, state: 'open' });
   }
+  await fillRooms(db, sealer, people, known.rooms);
+  await fillChats(db, sealer, people.slice(0, known.chats));
   await client.query('COMMIT');
   await client.end();
+}
+
+function person(index) {
+  const name = `person${index}.eth`;
+  return { name, ghost: ghostId(name, SERVER_NAME), identity: `0x${index.toString(16).padStart(40, '0')}` };
+}
+
+async function fillRooms(db, sealer, people, rooms) {
+  const [portals, members] = [new PortalStore(sealer), new MemberStore(sealer)];
+  const perRoom = people.length / rooms;
+  for (let index = 0; index < rooms; index += 1) {
+    const shown = `#bridged${index}:${SERVER_NAME}`;
+    const portal = await portals.add(db, { roomId: `!bridged${index}`, address: roomToForeign(shown), shown });
+    await portals.setState(db, portal, 'open');
+    for (const { name, ghost, identity } of people.slice(index * perRoom, (index + 1) * perRoom)) {
+      const target = { name, address: identity, sizeLimit: null };
+      await members.put(db, portal, 'joined', { identity, name, ghost, target, since: null });
+    }
+  }
+}
+
+async function fillChats(db, sealer, people) {
+  const rooms = new RoomStore(sealer);
+  for (const [index, { name, ghost, identity }] of people.entries()) {
+    const chat = { roomId: `!room${index}`, ghost, name, identity, user: `@user${index}:${SERVER_NAME}` };
+    await rooms.add(db, { ...chat, state: 'open' });
+  }
 }

@@ -5,7 +5,7 @@ import { buildIfStale } from '../scripts/build.mjs';
 import { printSection } from './table.mjs';
 
 const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
-                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix|soak|depth]
+                            [--only crypto|submit|mail|mailbox|queue|recovery|purge|stall|start|ccip|matrix|soak|depth|matrix-start]
 
   --quick   fewer and shorter rounds: half of the four minutes
   --full    fills the databases of the sections mailbox, queue and purge with a million messages in place of a tenth,
@@ -16,7 +16,8 @@ const HELP = `Usage: npm run bench [-- --quick] [--full] [--json]
               submit  dm3_submitMessage over HTTP against the least that a durable service has to do
               mail    mail over SMTP against a server that only parses it
               ccip    signed answers to lookups of our names, asked for again and new
-              matrix  events that a homeserver brings: times at 50 a second, memory, starting with many chats
+              matrix  events that a homeserver brings: times at 50 a second, memory, starting with many rooms
+              matrix-start (only when named) the last of it alone
               mailbox reading, acknowledging and submitting with much in the mailbox and in the database
               queue   claiming, settling and enqueueing with little and much in the queue, and beside a dead destination;
                       what the time of one worker process and of two goes into
@@ -45,7 +46,7 @@ const SECTIONS = [
   'matrix',
 ];
 /** Too long for a run of all, or a part of another one. */
-const ON_REQUEST = ['soak', 'depth'];
+const ON_REQUEST = ['soak', 'depth', 'matrix-start'];
 
 const FULL = { rounds: 5, seconds: 3, count: { submit: 2_500, mail: 300, ccip: 8_000 }, cryptoMs: 400 };
 const QUICK = { rounds: 1, seconds: 2, count: { submit: 400, mail: 100, ccip: 4_000 }, cryptoMs: 100 };
@@ -86,6 +87,9 @@ async function measure(sections, plan, report) {
     if (served.includes('stall')) report(await (await import('./stall.mjs')).measureStall(stage, plan));
     if (served.includes('matrix')) {
       for await (const section of (await import('./matrix.mjs')).measureMatrix(stage, plan)) report(section);
+    }
+    if (served.includes('matrix-start')) {
+      report(await (await import('./matrix.mjs')).measureMatrixStart(stage, plan));
     }
     if (served.includes('start')) report(await (await import('./start.mjs')).measureStart(stage, plan));
   } finally {

@@ -177,6 +177,24 @@ describeWithPeer('synapse', 'A room that is bridged', () => {
     expect(content['m.mentions']).toEqual({ user_ids: [alice.id] });
   });
 
+  it('spares who came later what is about words that he never had', async () => {
+    const { room, alias, name } = await bridgedRoom(alice, 'bob.eth');
+    const early = await alice.say(room, 'before she came');
+    await world.bob.receive('before she came');
+    await alice.say(room, '!dm3 invite carol.eth');
+    await carol.receive(`into the Matrix room ${alias}`);
+    const relation = { rel_type: 'm.annotation', event_id: early, key: '🎂' };
+    await alice.say(room, { 'm.relates_to': relation }, 'm.reaction');
+    await alice.redact(room, early);
+    await alice.say(room, 'now all are here');
+    await carol.receive('now all are here');
+    const typesFor = async (person: RealClient) =>
+      (await fromRoom(person, name)).map(({ message }) => message.metadata.type);
+    await eventually('the last one for bob', async () => (await typesFor(world.bob)).length === 5);
+    expect(await typesFor(world.bob)).toEqual(['NEW', 'NEW', 'REACTION', 'DELETE_REQUEST', 'NEW']);
+    expect(await typesFor(carol)).toEqual(['NEW', 'NEW']);
+  });
+
   it('holds up nobody for one who cannot be reached, and says whom a message did not reach', async () => {
     const { gateway } = world;
     const former = await RealClient.create(gateway, await gateway.addPerson('frank.eth', { signUp: true }));

@@ -9,6 +9,7 @@ import type { Person } from '../src/sandbox/people.js';
 import { describeWithPeer } from './support/describe-with-peer.js';
 import { eventually } from './support/eventually.js';
 import { startForeignService, type ForeignService } from './support/foreign-service.js';
+import { BOT, bridgedRoom, fromRoom, type NamedRoom } from './support/matrix-rooms.js';
 import type { MatrixUser, RoomEvent } from './support/matrix-user.js';
 import { aliasOf, BOB, matrixWorld } from './support/matrix-world.js';
 import { runOperator } from './support/program.js';
@@ -80,6 +81,53 @@ describeWithPeer('synapse', 'What somebody on Matrix is told', () => {
       await nothingWaits();
       expect((await standing()).map(({ event_id }) => event_id)).toEqual([failed.event_id]);
     });
+  });
+
+  describe('in a room of several while his message waits for one of them', () => {
+    let bridged: NamedRoom;
+    beforeEach(async () => {
+      elsewhere.mood = 'fails';
+      bridged = await bridgedRoom(alice, 'bob.eth dave.eth', { room_version: '10' });
+      ({ room } = bridged);
+    });
+
+    it('is that it waits, until it has arrived; and the others hear nothing of that', async () => {
+      await alice.say(room, 'It may take a while for Dave');
+      const told = await answerWith('has not reached dave.eth yet', room);
+      elsewhere.mood = 'takes';
+      await eventually('it to be taken back', async () => {
+        const events = await alice.messages(room, BOT);
+        return events.find(({ event_id }) => event_id === told.event_id)!.content.body === undefined;
+      });
+      await alice.say(room, 'that was it');
+      await world.bob.receive('that was it');
+      const heard = (await fromRoom(world.bob, bridged.name)).map(({ message }) => message.message);
+      expect(heard).toEqual([
+        expect.stringContaining('has brought you into'),
+        expect.stringContaining('It may take a while for Dave'),
+        expect.stringContaining('that was it'),
+      ]);
+    });
+
+    it('is what became of it where the room goes on, once it was upgraded', async () => {
+      const asked = await alice.say(room, 'It may not arrive');
+      await answerWith('has not reached dave.eth yet', room);
+      const path = `rooms/${encodeURIComponent(room)}/upgrade`;
+      const { replacement_room: next } = (await alice.call('POST', path, { new_version: '12' })) as {
+        replacement_room: string;
+      };
+      await alice.untilMember(next, DAVE, 'join');
+      elsewhere.mood = 'refuses';
+      const failed = await answerWith('did not reach dave.eth', next);
+      expect(failed.content['m.relates_to']).toBeUndefined();
+      expect(failed.content.body).toContain(
+        `https://matrix.to/#/${encodeURIComponent(room)}/${encodeURIComponent(asked)}`,
+      );
+      await nothingWaits();
+    });
+
+    const answerWith = (words: string, where: string) =>
+      alice.awaitEvent(where, words, ({ sender, content }) => sender === BOT && !!content.body?.includes(words));
   });
 
   describe('about who is meant', () => {

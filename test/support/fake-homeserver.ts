@@ -9,13 +9,30 @@ export interface Said {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** As much of a homeserver as chats of two need: it knows everybody, and remembers transaction ids as Synapse does. */
+/** A call that a ghost makes. */
+export interface FakeCall {
+  /** `send`, `join`, `leave`, `state`, ... */
+  readonly what: string;
+  /** Empty where the call is about no room. */
+  readonly room: string;
+  readonly as: string;
+}
+
+/** As much of a homeserver as chats and rooms need: it knows everybody, and remembers transaction ids as Synapse does. */
 export class FakeHomeserver {
   readonly said: Said[] = [];
   readonly rooms: string[] = [];
   /** `<room> <user>` */
   readonly joined: string[] = [];
   readonly left: { readonly who: string; readonly reason: string }[] = [];
+  readonly redacted: { readonly room: string; readonly event: string }[] = [];
+  /** By `<room> <type>`. */
+  readonly states = new Map<string, object>();
+  /** What it refuses with 403. */
+  forbids: (call: FakeCall) => boolean = () => false;
+  /** Who is in a room, besides those who ask. */
+  members: (room: string) => readonly string[] = () => [];
+  readonly calls: FakeCall[] = [];
   readonly #transactions = new Set<string>();
 
   private constructor(private readonly server: TestServer) {
@@ -45,6 +62,13 @@ export class FakeHomeserver {
     const { pathname, searchParams } = new URL(request.url!, this.url);
     const parts = pathname.split('/').map(decodeURIComponent);
     const as = searchParams.get('user_id') ?? 'bot';
+    const [room = '', what = ''] =
+      parts[4] === 'rooms' ? parts.slice(5) : [parts[4] === 'join' ? parts[5] : '', parts[4]];
+    this.calls.push({ what, room, as });
+    if (this.forbids({ what, room, as })) {
+      sendJson(response, { errcode: 'M_FORBIDDEN', error: 'not allowed' }, 403);
+      return;
+    }
     const answer = this.#answer(parts, as, (body ? JSON.parse(body) : {}) as Record<string, unknown>);
     if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
     else sendJson(response, answer);
@@ -55,10 +79,20 @@ export class FakeHomeserver {
     if (what === 'createRoom') return { room_id: this.rooms[this.rooms.push(`!made${this.rooms.length}`) - 1] };
     if (what === 'join') this.joined.push(`${parts[5]!} ${as}`);
     if (what === 'leave') this.left.push({ who: `${room} ${as}`, reason: String(json['reason']) });
-    if (what === 'joined_members') return { joined: {} };
-    if (what === 'state') return null;
+    if (what === 'joined_members') return { joined: Object.fromEntries(this.members(room).map((id) => [id, {}])) };
+    if (what === 'messages') return { chunk: [] };
+    if (what === 'redact') {
+      this.redacted.push({ room, event: parts[7]! });
+      return { event_id: `$${parts.join('/')}` };
+    }
+    if (what === 'state') return this.#state(room, parts);
     if (what === 'send') return this.#send(parts.join('/'), { room, as, content: json });
     return {};
+  }
+
+  #state(room: string, parts: readonly string[]): object | null {
+    if (parts[7] === 'm.room.member') return { membership: this.members(room).includes(parts[8]!) ? 'join' : 'leave' };
+    return this.states.get(`${room} ${parts[7]!}`) ?? null;
   }
 
   #send(transaction: string, said: Said): object {

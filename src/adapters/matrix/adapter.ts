@@ -31,7 +31,9 @@ import { InboxStore } from './inbox.store.js';
 import { MatrixIntake } from './intake.js';
 import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
+import { MemberCommands } from './portals/member-commands.js';
 import { PortalParts } from './portals/portal-parts.js';
+import { Concern } from './concern.js';
 import { ChatCommands } from './chat-commands.js';
 import { MatrixLimits } from './limits.js';
 import { MatrixLinking } from './linking.js';
@@ -82,6 +84,7 @@ interface Line {
 /** What lives between start and stop: in the processes that the homeserver brings events to. */
 interface Running {
   readonly inbox: MatrixInbox;
+  readonly concern: Concern;
   readonly ghosts: MatrixGhosts;
   readonly port: GatewayPort;
   readonly introduction: Introduction;
@@ -185,7 +188,8 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     const { events, echoes, unreadable } = readTransaction(body, (userId) => this.#isOurs(userId));
     if (events.length + echoes.length > 0) this.#running.port.checkPressure?.();
     const said = await this.#line!.portals.echoesInPortals(echoes);
-    const added = await this.#running.inbox.accept([...events, ...said]);
+    const concern = await this.#running.concern.of(events);
+    const added = await this.#running.inbox.accept([...concern, ...said]);
     const { log } = this.options;
     if (unreadable > 0) log.warn('matrix.events-unreadable', { network: MATRIX, count: unreadable });
     log.debug('matrix.transaction', { network: MATRIX, count: added });
@@ -235,8 +239,17 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     const bot = new MatrixBot({ db, api, store: accounts, userId: this.#botId });
     const portals = new PortalParts({ db, api, bot, ghosts, sealer, events, chats: rooms, config });
     const bring = (some: readonly MatrixEvent[]) => this.#bring(some);
-    const parts = { db, api, ghosts, rooms: chats, portals: portals.portals, bring, events, limit };
-    const sender = new MatrixSender(parts);
+    const commands = new MemberCommands({ portals: portals.portals, limits, bring });
+    const sender = new MatrixSender({
+      db,
+      api,
+      ghosts,
+      rooms: chats,
+      portals: portals.portals,
+      commands,
+      events,
+      limit,
+    });
     const access = new AccessList(config);
     return { homeserver, api, rooms, chats, events, ghosts, portals, access, limits, sender };
   }
@@ -285,6 +298,7 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
       port,
       ghosts,
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
+      concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
       housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
     };

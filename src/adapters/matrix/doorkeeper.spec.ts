@@ -1,110 +1,54 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 import { eventually } from '../../../test/support/eventually.js';
-import { FakeHomeserver } from '../../../test/support/fake-homeserver.js';
-import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
-import type { EnsName, EthAddress, RemoteId } from '../../common/ids.js';
-import type { ForeignMessage, GatewayPort, Target } from '../../gateway/adapter/adapter.js';
+import { becomes, FakeMatrix, ghostOf, says } from '../../../test/support/fake-matrix.js';
+import type { FakeHomeserver } from '../../../test/support/fake-homeserver.js';
+import type { TestStorage } from '../../../test/support/storage.js';
 import type { NeutralType } from '../../gateway/adapter/message.js';
-import { silentLog } from '../../ops/event-log.js';
 import { AccessList } from './access.js';
-import { MatrixAdapter } from './adapter.js';
-import { toForeign } from './address.js';
-import { matrixConfigSchema, type MatrixConfigInput } from './config.js';
+import type { MatrixAdapter } from './adapter.js';
+import type { MatrixConfigInput } from './config.js';
 import { Doorkeeper } from './doorkeeper.js';
 import type { MatrixEvent } from './event.js';
 import { MEMBER_COMMAND } from './portals/command-text.js';
-import { newRegistration } from './registration.js';
 
 const ALICE = '@alice:hs.test';
 const CAROL = '@carol:hs.test';
 const EVE = '@eve:evil.test';
-const BOB = '@dm3_bob.eth:hs.test';
+const BOB = ghostOf('bob.eth');
 const HOUR_MS = 3_600_000;
 const LEFT_MS = 30_000;
 /** So long before a minute and an hour are over. */
 const START = 1_790_000_000_000 - (1_790_000_000_000 % HOUR_MS) + HOUR_MS - LEFT_MS;
 
 let storage: TestStorage;
+let world: FakeMatrix;
 let homeserver: FakeHomeserver;
-let now: number;
-let received: ForeignMessage[];
-let adapters: MatrixAdapter[];
-beforeAll(async () => void (storage = await openTestStorage('doorkeeper')));
+beforeAll(async () => void (storage = await FakeMatrix.storage('doorkeeper')));
 beforeEach(async () => {
-  await storage.db.query('TRUNCATE matrix_inbox, matrix_room, matrix_ghost, matrix_event, rate_window');
-  homeserver = await FakeHomeserver.start();
-  [now, received, adapters] = [START, [], []];
+  world = await FakeMatrix.create(storage);
+  world.now = START;
+  ({ homeserver } = world);
 });
-afterEach(async () => {
-  await Promise.all(adapters.map((adapter) => adapter.stop()));
-  await homeserver.stop();
-});
+afterEach(() => world.stop());
 afterAll(() => storage.close());
 
-const identityOf = (name: string) => `0x${Buffer.from(name).toString('hex').padStart(40, '0')}` as EthAddress;
-const port: GatewayPort = {
-  lookup: async (name) => ({ name: name as EnsName, address: identityOf(name), sizeLimit: null }) satisfies Target,
-  receive: async (message) => {
-    received.push(message);
-    return { status: 'accepted', id: randomUUID() };
-  },
-  reportFailure: async () => {},
-};
-
 /** Another one is what another process has, or the same one after a restart. */
-async function start(config: Partial<MatrixConfigInput> = {}): Promise<MatrixAdapter> {
-  const { db, sealer } = storage;
-  const adapter = new MatrixAdapter({
-    config: matrixConfigSchema.parse({
-      homeserverUrl: homeserver.url,
-      serverName: 'hs.test',
-      registrationFile: 'none',
-      retrySeconds: 0.05,
-      ...config,
-    }),
-    registration: newRegistration({ serverName: 'hs.test', url: 'http://localhost' }),
-    db,
-    sealer,
-    clock: { now: () => now },
-    log: silentLog,
-    deadLetterDays: 30,
-    leaseSeconds: 10,
-  });
-  adapters.push(adapter);
-  await adapter.start(port);
-  return adapter;
-}
-
-async function bring(adapter: MatrixAdapter, ...events: object[]): Promise<void> {
-  await adapter.take({ events: events.map((event) => ({ event_id: `$${randomUUID()}`, ...event })) });
-}
-const says = (sender: string, room: string, body: string, more: object = {}) => ({
-  type: 'm.room.message',
-  sender,
-  room_id: room,
-  content: { msgtype: 'm.text', body, ...more },
-});
-const invites = (sender: string, room: string, ghost = BOB) => ({
-  type: 'm.room.member',
-  sender,
-  room_id: room,
-  state_key: ghost,
-  content: { membership: 'invite' },
-});
+const start = (config: Partial<MatrixConfigInput> = {}) => world.start(config);
+const bring = (adapter: MatrixAdapter, ...events: object[]) => world.bring(adapter, ...events);
+const invites = (sender: string, room: string) => becomes('invite', BOB, room, sender);
 const waiting = async (where = '') => {
   const sql = `SELECT count(*)::int AS count FROM matrix_inbox WHERE state = 'waiting' ${where}`;
   return (await storage.db.query<{ count: number }>(sql))[0]!.count;
 };
-const settled = () => eventually('all to be handled', async () => (await waiting()) === 0);
+const settled = () => world.settled();
 const putOff = (count: number) =>
   eventually(`${count} rooms to wait`, async () => (await waiting("AND code = 'SENDER_TOO_FAST'")) === count);
 /** The next minute and the next hour, also for what waits for them. */
 async function timePasses(): Promise<void> {
-  now += LEFT_MS;
+  world.now += LEFT_MS;
   await storage.db.query('UPDATE matrix_inbox SET next_at = next_at - make_interval(secs => $1)', [LEFT_MS / 1_000]);
 }
-const texts = () => received.map(({ message }) => message.text);
+const texts = () => world.received.map(({ message }) => message.text);
 
 describe('Somebody who writes too fast', () => {
   const config = { limits: { messagesPerMinute: 3 } };
@@ -142,7 +86,7 @@ describe('Somebody who writes too fast', () => {
     await bring(one, ...rooms.map((room) => says(ALICE, room, room)));
     await putOff(5);
     await eventually('the others to be handled', async () => (await waiting()) === 5);
-    expect(received).toHaveLength(3);
+    expect(world.received).toHaveLength(3);
   });
 
   it('may read as he likes, and machines that nobody hears are not told', async () => {
@@ -264,7 +208,7 @@ describe('What people of dm3 say in a room of several', () => {
       voiceFor: refuse,
       isOurs: (userId) => userId === BOB,
       bridgeNotices: false,
-      now: () => now,
+      now: () => world.now,
     });
     const [command, echo] = [{ ...says('bob.eth', '!x', '!dm3 leave') }, says(BOB, '!x', 'hello')];
     for (const event of [{ ...command, type: MEMBER_COMMAND }, echo])
@@ -273,17 +217,9 @@ describe('What people of dm3 say in a room of several', () => {
   });
 });
 
-async function write(
+function write(
   adapter: MatrixAdapter,
-  { from = 'bob.eth', to, type = 'new' }: { from?: string; to: string; type?: NeutralType },
-): Promise<void> {
-  const rendering = await adapter.render({
-    id: Buffer.from(randomUUID()).toString('hex').padEnd(64, '0').slice(0, 64),
-    from: { name: from as EnsName, address: identityOf(from) },
-    to: toForeign(to),
-    message: { type, text: 'hello', attachments: [], sentAt: now },
-    conversation: null,
-    target: type === 'new' ? null : ('$x' as RemoteId),
-  });
-  await adapter.send(rendering);
+  { from, to, type = 'new' }: { from?: string; to: string; type?: NeutralType },
+): Promise<unknown> {
+  return world.write(adapter, { from, to, message: { type }, ...(type === 'new' ? {} : { target: '$x' }) });
 }

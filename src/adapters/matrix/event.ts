@@ -68,3 +68,14 @@ export function objectIn(content: Readonly<Record<string, unknown>>, key: string
     ? (value as Readonly<Record<string, unknown>>)
     : {};
 }
+
+/** What something in a room answers: events of other rooms cannot be answered there. */
+export function aboutIn(room: string, event: MatrixEvent): string | undefined {
+  return event.room_id === room ? event.event_id : undefined;
+}
+
+/** Whether a file has to be fetched for it, as its sender says. */
+export function bringsFile({ content }: MatrixEvent): boolean {
+  const said = 'm.new_content' in content ? objectIn(content, 'm.new_content') : content;
+  return textIn(said, 'url') !== null;
+}

@@ -7,6 +7,7 @@ import type { MatrixEvent } from './event.js';
 import { retryEvents, troubledEvents } from './inbox-care.js';
 import { MatrixInbox, type EventHandler } from './inbox.js';
 import { InboxStore } from './inbox.store.js';
+import { MemoryBusyError } from './media-budget.js';
 
 let storage: TestStorage;
 let store: InboxStore;
@@ -51,6 +52,53 @@ function gate() {
   const opened = new Promise<void>((resolve) => (go = resolve));
   return { opened, go };
 }
+
+describe('files that take their time', () => {
+  const file = (id: string, sender: string): MatrixEvent => ({
+    ...event(id, `!${id}`),
+    sender,
+    content: { msgtype: 'm.file', body: id, url: 'mxc://hs.test/x' },
+  });
+  const filesOf = (sender: string) => Array.from({ length: 20 }, (_, index) => file(`$${sender}${index}`, sender));
+
+  it('of one sender hold a quarter of the places, those of many three quarters', async () => {
+    const { opened, go } = gate();
+    const begun: string[] = [];
+    const texts: string[] = [];
+    const inbox = start(async ({ sender, content, event_id: id }) => {
+      if (!('url' in content)) return void texts.push(id);
+      begun.push(sender);
+      await opened;
+    });
+    const under = (sender: string) => begun.filter((each) => each === sender).length;
+    await inbox.accept(filesOf('@slow'));
+    await inbox.accept([...filesOf('@other').slice(0, 1), event('$text', '!text')]);
+    await eventually('others to be handled', async () => texts.length === 1 && under('@other') === 1);
+    expect(under('@slow')).toBe(4);
+
+    await inbox.accept(['@b', '@c', '@d', '@e'].flatMap(filesOf));
+    await inbox.accept([event('$last', '!last')]);
+    await eventually('a text to be handled', async () => texts.length === 2);
+    await eventually('files in all their places', async () => begun.length === 12);
+    expect(Math.max(...begun.map(under))).toBe(4);
+    go();
+    await empty();
+    expect(begun).toHaveLength(101);
+  });
+
+  it('or find no memory come again soon, and their places are free', async () => {
+    const inbox = start(async () => {
+      throw new MemoryBusyError();
+    });
+    await inbox.accept([file('$1', '@a')]);
+    const [waiting] = await eventually('it to be put off', async () => {
+      const troubled = await troubledEvents(storage.db);
+      return troubled.length > 0 && troubled;
+    });
+    expect(waiting).toMatchObject({ state: 'waiting', code: 'MEMORY_BUSY' });
+    expect(waiting!.nextAt!.getTime() - waiting!.receivedAt.getTime()).toBeLessThan(60_000); // not `retrySeconds`
+  });
+});
 
 describe('what the homeserver brought', () => {
   it('is taken in its order, repeats in the same transaction left out', async () => {
@@ -112,6 +160,29 @@ describe('what the homeserver brought', () => {
     await empty();
     expect(handled.toSorted()).toEqual(['$1', '$2', '$3']);
     expect(await troubledEvents(storage.db)).toEqual([]);
+  });
+
+  it('goes on where its author cannot be told for good, and waits where he may be told yet', async () => {
+    const refuse = (retryable: boolean) => new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable });
+    const told: string[] = [];
+    const inbox = start(
+      async ({ event_id: id }) => {
+        if (id !== '$2') throw refuse(false);
+      },
+      async ({ event_id: id }) => {
+        told.push(id);
+        throw refuse(id === '$3');
+      },
+    );
+    await inbox.accept([event('$1'), event('$2'), event('$3', '!other')]);
+    await eventually('all to be tried', async () => told.length === 2);
+    await inbox.stop();
+    const states = await storage.db.query('SELECT state, code FROM matrix_inbox ORDER BY position');
+    expect(states).toEqual([
+      { state: 'failed', code: 'REFUSED' },
+      { state: 'done', code: null },
+      { state: 'waiting', code: null }, // left to its lease
+    ]);
   });
 
   it('is erased when nobody wanted it for long', async () => {

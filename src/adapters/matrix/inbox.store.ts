@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Queryable } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
-import type { MatrixEvent } from './event.js';
+import { bringsFile, type MatrixEvent } from './event.js';
 
 export interface InboxItem {
   readonly id: string;
+  /** Tells senders apart whose events bring files, which take their time; null for all other events. */
+  readonly fileKey: string | null;
   /** @throws SealBrokenError; StorageKeyMissingError (retry) */
   open(): MatrixEvent;
   /** Attempts that ended so far. */
@@ -12,8 +14,16 @@ export interface InboxItem {
   readonly receivedAt: Date;
 }
 
+/** What of the files is passed over for now. */
+export interface FilePass {
+  /** `InboxItem.fileKey` of those who have as many under way as they may. */
+  readonly except: readonly string[];
+  readonly none: boolean;
+}
+
 interface Row {
   readonly id: string;
+  readonly file_key: Buffer | null;
   readonly sealed_event: Buffer;
   readonly attempts: number;
   readonly received_at: Date;
@@ -21,6 +31,8 @@ interface Row {
 
 /** What cannot be opened is of no use to anybody. */
 const UNREADABLE = 'SEAL_BROKEN';
+
+const ALL_FILES: FilePass = { except: [], none: false };
 
 const place = (id: string) => ({ table: 'matrix_inbox', column: 'sealed_event', row: id });
 
@@ -36,34 +48,53 @@ export class InboxStore {
   async add(db: Queryable, events: readonly MatrixEvent[]): Promise<number> {
     const ids = events.map(() => randomUUID());
     const eventKeys = events.map(({ event_id: id }) => this.sealer.keyedHash('matrix inbox', id));
-    const roomKeys = events.map(({ room_id: id }) => this.sealer.keyedHash('matrix inbox room', id));
+    const roomKeys = events.map(({ room_id: id }) => this.#roomKey(id));
     const sealed = events.map((event, index) => this.sealer.sealJson(place(ids[index]!), event));
-    const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event)
-      SELECT id, event_key, room_key, sealed_event
-      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[])
-        WITH ORDINALITY AS event (id, event_key, room_key, sealed_event, place)
+    const fileKeys = events.map((event) => (bringsFile(event) ? this.#senderKey(event) : null));
+    const sql = `INSERT INTO matrix_inbox (id, event_key, room_key, sealed_event, file_key)
+      SELECT id, event_key, room_key, sealed_event, file_key
+      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+        WITH ORDINALITY AS event (id, event_key, room_key, sealed_event, file_key, place)
       ORDER BY place ON CONFLICT (event_key) DO NOTHING RETURNING id`;
-    return (await db.query(sql, [ids, eventKeys, roomKeys, sealed], 'matrix-inbox-add')).length;
+    return (await db.query(sql, [ids, eventKeys, roomKeys, sealed, fileKeys], 'matrix-inbox-add')).length;
+  }
+
+  /** Those of the rooms in which something waits to be handled. */
+  async busyRooms(db: Queryable, roomIds: readonly string[]): Promise<string[]> {
+    const keys = roomIds.map((id) => this.#roomKey(id));
+    const sql = `SELECT place::int FROM unnest($1::bytea[]) WITH ORDINALITY AS room (room_key, place)
+      WHERE EXISTS (SELECT FROM matrix_inbox i WHERE i.state = 'waiting' AND i.room_key = room.room_key)`;
+    const rows = await db.query<{ place: number }>(sql, [keys], 'matrix-inbox-busy');
+    return rows.map(({ place: at }) => roomIds[at - 1]!);
   }
 
   /**
    * The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. What was
    * tried before lets others go first.
    */
-  async claim(db: Queryable, limit: number, leaseSeconds: number): Promise<InboxItem[]> {
+  async claim(db: Queryable, limit: number, leaseSeconds: number, files: FilePass = ALL_FILES): Promise<InboxItem[]> {
     const sql = `UPDATE matrix_inbox SET lease_until = now() + make_interval(secs => $2) WHERE id IN (
         SELECT i.id FROM matrix_inbox i WHERE i.state = 'waiting' AND i.next_at <= now() AND i.lease_until < now()
           AND i.position = (SELECT min(position) FROM matrix_inbox f
             WHERE f.state = 'waiting' AND f.room_key = i.room_key)
+          AND (i.file_key IS NULL OR NOT $3 AND i.file_key <> ALL ($4::bytea[]))
         ORDER BY i.attempts > 0, i.position LIMIT $1 FOR UPDATE SKIP LOCKED)
-      RETURNING id, sealed_event, attempts, received_at`;
-    const rows = await db.query<Row>(sql, [limit, leaseSeconds], 'matrix-inbox-claim');
-    return rows.map(({ id, sealed_event, attempts, received_at }) => ({
+      RETURNING id, file_key, sealed_event, attempts, received_at`;
+    const except = files.except.map((key) => Buffer.from(key, 'hex'));
+    const rows = await db.query<Row>(sql, [limit, leaseSeconds, files.none, except], 'matrix-inbox-claim');
+    return rows.map(({ id, file_key, sealed_event, attempts, received_at }) => ({
       id,
+      fileKey: file_key && file_key.toString('hex'),
       open: () => this.sealer.openJson<MatrixEvent>(place(id), sealed_event),
       attempts,
       receivedAt: received_at,
     }));
+  }
+
+  /** Gives back what was claimed and not begun. */
+  async release(db: Queryable, ids: readonly string[]): Promise<void> {
+    const sql = "UPDATE matrix_inbox SET lease_until = '-infinity' WHERE id = ANY ($1::uuid[]) AND state = 'waiting'";
+    await db.query(sql, [ids]);
   }
 
   async renew(db: Queryable, ids: readonly string[], leaseSeconds: number): Promise<void> {
@@ -101,5 +132,13 @@ export class InboxStore {
     const sql = `DELETE FROM matrix_inbox WHERE id IN (SELECT id FROM matrix_inbox
       WHERE settled_at < now() - make_interval(days => $1) LIMIT $2) RETURNING id`;
     return (await db.query(sql, [days, limit])).length;
+  }
+
+  #roomKey(roomId: string): Buffer {
+    return this.sealer.keyedHash('matrix inbox room', roomId);
+  }
+
+  #senderKey({ sender }: MatrixEvent): Buffer {
+    return this.sealer.keyedHash('matrix inbox sender', sender);
   }
 }

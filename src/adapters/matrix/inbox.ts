@@ -7,8 +7,9 @@ import type { Database } from '../../storage/database.js';
 import { SealBrokenError } from '../../storage/errors.js';
 import { OtherServerError } from './errors.js';
 import type { MatrixEvent } from './event.js';
-import type { InboxItem, InboxStore } from './inbox.store.js';
+import type { FilePass, InboxItem, InboxStore } from './inbox.store.js';
 import { TooFastError } from './limits.js';
+import { MemoryBusyError } from './media-budget.js';
 
 /** What is done with an event. Each may run again after a crash: running twice changes nothing. */
 export interface EventHandler {
@@ -28,6 +29,9 @@ interface Parts {
 }
 
 const CONCURRENCY = 16;
+/** A file may take a minute: texts of others find a place all the same, and so do files of others. */
+const FILES_AT_ONCE = 12;
+const FILES_OF_ONE = 4;
 /**
  * After a kill the rooms that were under way wait for their leases. They can be short: an event that two processes are
  * at, since one fell silent and came back, is handled twice, which changes nothing.
@@ -48,6 +52,7 @@ const NETWORK = 'matrix' as NetworkId;
  */
 export class MatrixInbox {
   readonly #running = new Map<string, Promise<void>>();
+  readonly #files = new FilesUnderWay();
   #pass: AbortController | null = null;
   #loop: Promise<void> = Promise.resolve();
   #kick: () => void = () => {};
@@ -109,16 +114,27 @@ export class MatrixInbox {
     const limit = CONCURRENCY - this.#running.size;
     if (limit <= 0) return;
     try {
-      for (const item of await store.claim(db, limit, this.#leaseSeconds)) {
-        const work = this.#process(item).finally(() => {
-          this.#running.delete(item.id);
-          this.wake();
-        });
-        this.#running.set(item.id, work);
-      }
+      const claimed = await store.claim(db, limit, this.#leaseSeconds, this.#files.pass());
+      const tooMany = claimed.filter((item) => !this.#begin(item));
+      if (tooMany.length === 0) return;
+      const ids = tooMany.map(({ id }) => id);
+      await store.release(db, ids);
+      this.wake(); // for others: those are passed over now
     } catch (error) {
       log.warn('matrix.claim-failed', { network: NETWORK, code: errorCode(error) });
     }
+  }
+
+  /** @returns false if its sender has as many files under way as he may */
+  #begin(item: InboxItem): boolean {
+    if (!this.#files.add(item)) return false;
+    const work = this.#process(item).finally(() => {
+      this.#running.delete(item.id);
+      this.#files.delete(item);
+      this.wake();
+    });
+    this.#running.set(item.id, work);
+    return true;
   }
 
   async #renew(): Promise<void> {
@@ -176,8 +192,32 @@ export class MatrixInbox {
   }
 }
 
+/** How many places events with files hold, and whose. */
+class FilesUnderWay {
+  readonly #senders: string[] = [];
+
+  /** @returns false where that would be too many */
+  add({ fileKey }: InboxItem): boolean {
+    if (fileKey === null) return true;
+    const { except, none } = this.pass();
+    if (none || except.includes(fileKey)) return false;
+    this.#senders.push(fileKey);
+    return true;
+  }
+
+  delete({ fileKey }: InboxItem): void {
+    const at = fileKey === null ? -1 : this.#senders.indexOf(fileKey);
+    if (at >= 0) this.#senders.splice(at, 1);
+  }
+
+  pass(): FilePass {
+    const isFull = (sender: string) => this.#senders.filter((each) => each === sender).length >= FILES_OF_ONE;
+    return { none: this.#senders.length >= FILES_AT_ONCE, except: [...new Set(this.#senders)].filter(isFull) };
+  }
+}
+
 function pauseSeconds({ attempts }: InboxItem, error: unknown, retrySeconds: number): number {
-  if (error instanceof TooFastError) return error.retryAfterSeconds;
+  if (error instanceof TooFastError || error instanceof MemoryBusyError) return error.retryAfterSeconds;
   return Math.min(retrySeconds * 2 ** attempts, MAX_PAUSE_SECONDS);
 }
 

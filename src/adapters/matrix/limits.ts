@@ -42,6 +42,7 @@ export class MatrixLimits {
   readonly #messages: RateLimiter;
   readonly #invitations: RateLimiter;
   readonly #chats: RateLimiter;
+  readonly #commands: RateLimiter;
   readonly #counted = new Once(COUNTED);
 
   constructor(private readonly parts: Parts) {
@@ -53,6 +54,7 @@ export class MatrixLimits {
       limit: rates.invitationsPerHour,
       per: 'hour',
     });
+    this.#commands = new RateLimiter({ ...parts, what: 'matrix commands', limit: rates.messagesPerMinute });
     this.#chats = new RateLimiter({ ...parts, what: 'matrix chats', limit: rates.newChatsPerHour, per: 'hour' });
   }
 
@@ -82,6 +84,15 @@ export class MatrixLimits {
     return this.#take(this.#chats, { subject: identity }, (retryAfterSeconds) => {
       const reason = `You have opened ${newChatsPerHour} new chats on Matrix in an hour, and no more are opened for you. Write again in ${minutes(retryAfterSeconds)}.`;
       return new DeliveryFailedError({ code: 'TOO_MANY_CHATS', reason, retryable: false });
+    });
+  }
+
+  /** One more command that somebody of dm3 gives in rooms. @throws DeliveryFailedError TOO_MANY_COMMANDS: permanent */
+  command({ identity }: { readonly identity: string }, message: string): Promise<void> {
+    const { messagesPerMinute } = this.parts.rates;
+    return this.#take(this.#commands, { subject: identity, eventId: `command ${message}` }, (retryAfterSeconds) => {
+      const reason = `You have given ${messagesPerMinute} commands in a minute, and no more are taken. Write again in ${minutes(retryAfterSeconds)}.`;
+      return new DeliveryFailedError({ code: 'TOO_MANY_COMMANDS', reason, retryable: false });
     });
   }
 

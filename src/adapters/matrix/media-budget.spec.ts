@@ -34,6 +34,19 @@ describe('memory for files', () => {
     await Promise.all(asked);
   });
 
+  it('is waited for so long; who stood behind a large file that gave up has his turn', async () => {
+    const { admitted, ask } = track(new MediaBudget(10, 20));
+    await ask(6);
+    const refused = await Promise.allSettled([ask(8), ask(3)]);
+    expect(refused).toMatchObject([
+      { status: 'rejected', reason: { code: 'MEMORY_BUSY', retryable: true } },
+      { status: 'fulfilled' },
+    ]);
+    admitted.forEach(({ release }) => release());
+    await ask(10);
+    expect(admitted.map(({ bytes }) => bytes)).toEqual([6, 3, 10]);
+  });
+
   it('is never more than there is, and everybody has his turn', async () => {
     await assert(
       asyncProperty(array(integer({ min: 0, max: 15 }), { maxLength: 30 }), async (sizes) => {

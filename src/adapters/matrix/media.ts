@@ -48,7 +48,7 @@ interface FetchOptions {
 /**
  * A file from the homeserver, once there is memory for it. It is read piece by piece and given up as soon as it turns
  * out to be too large, whatever its sender said.
- * @throws FileTooLargeError; HomeserverError
+ * @throws FileTooLargeError; HomeserverError; MemoryBusyError (retry)
  */
 export async function fetchFile(file: MatrixFile, options: FetchOptions): Promise<HeldFile> {
   const { name, size } = file;

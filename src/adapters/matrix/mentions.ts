@@ -64,6 +64,11 @@ export function pillOf(userId: string): string {
   return `https://matrix.to/#/${path}`;
 }
 
+/** To a message, wherever it is shown. */
+export function linkTo(room: string, event: string): string {
+  return `https://matrix.to/#/${encodeURIComponent(room)}/${encodeURIComponent(event)}`;
+}
+
 /**
  * What a link to somebody or something on Matrix is to a reader elsewhere: a name, or words; null for other links.
  * @param label what the link is called; null where it stands bare

@@ -2,13 +2,14 @@ import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { RemoteId } from '../../common/ids.js';
 import type { Database } from '../../storage/database.js';
 import { isRefusal, type MatrixApi } from './api.js';
-import { toDeliveryError } from './errors.js';
+import { HomeserverError, toDeliveryError } from './errors.js';
 import type { EventStore } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
+import { linkTo } from './mentions.js';
 import { decodedPieces, type MediaLimit } from './media.js';
-import type { MatrixEvent } from './event.js';
-import { partId } from './part-id.js';
-import { isCommandText, memberCommand } from './portals/command-text.js';
+import { partId, transactionFor } from './part-id.js';
+import { isCommandText } from './portals/command-text.js';
+import type { MemberCommands } from './portals/member-commands.js';
 import type { MatrixPortals, Place } from './portals/portals.js';
 import type {
   Part,
@@ -30,8 +31,7 @@ interface Parts {
   readonly ghosts: MatrixGhosts;
   readonly rooms: MatrixRooms;
   readonly portals: MatrixPortals;
-  /** Puts an event of our own among those that the homeserver brings. */
-  readonly bring: (events: readonly MatrixEvent[]) => Promise<unknown>;
+  readonly commands: MemberCommands;
   readonly events: EventStore;
   readonly limit: MediaLimit;
 }
@@ -102,24 +102,48 @@ export class MatrixSender {
     return { ...rendered, parts: parts.map(named) };
   }
 
-  /** Carried out where events are handled, in the order of the room. */
-  async #command(speaker: PortalSpeaker, { message, parts }: RenderedText): Promise<void> {
-    const { roomId } = await this.parts.portals.of(speaker);
-    const { name, identity } = speaker;
-    const body = parts[0]?.kind === 'text' ? parts[0].body : '';
-    await this.parts.bring([memberCommand({ roomId, message, name, identity, body })]);
+  #command(speaker: PortalSpeaker, { message, parts }: RenderedText): Promise<void> {
+    return this.parts.commands.take(speaker, message, parts[0]?.kind === 'text' ? parts[0].body : '');
   }
 
-  async #notice({ ghost: as, room, text, target, message, replaces }: RenderedNotice): Promise<void> {
+  async #notice(notice: RenderedNotice): Promise<void> {
+    const { ghost: as, room, text, target, message, replaces } = notice;
     const [about] = target === null ? [] : await this.parts.events.eventsOf(this.parts.db, target);
+    const next = await this.parts.portals.successorOf(room);
+    if (next !== null) return this.#noticeElsewhere(notice, next, about);
     const [earlier] = replaces ? await this.#eventsOfNotice(replaces) : [];
     const content = { msgtype: 'm.notice', body: text, ...answering(about), ...pinging() };
     await this.#say({ as, room }, { message, index: 0 }, earlier ? edited(content, earlier) : content);
   }
 
-  async #retract({ ghost: as, room, message, replaces }: RenderedRetraction): Promise<void> {
+  /**
+   * The room was upgraded meanwhile: an answer stands in the room of what it answers or nowhere (Matrix: rich replies),
+   * so the message is named by a link.
+   */
+  async #noticeElsewhere(notice: RenderedNotice, room: string, about: string | undefined): Promise<void> {
+    const { ghost: as, text, message, replaces } = notice;
+    if (replaces) await this.#takeBack({ as, room }, replaces, transactionFor('replaced', message));
+    const link = about === undefined ? '' : ` ${linkTo(notice.room, about)}`;
+    const body = `${text}\n\nThis is about a message in the room that was here before.${link}`;
+    await this.#say({ as, room }, { message, index: 0 }, { msgtype: 'm.notice', body, ...pinging() });
+  }
+
+  async #retract({ ghost: as, room: said, message, replaces }: RenderedRetraction): Promise<void> {
+    const next = await this.parts.portals.successorOf(said);
+    if (next !== null) return this.#takeBack({ as, room: next }, replaces, partId({ message, index: 0 }));
     for (const [index, event] of (await this.#eventsOfNotice(replaces)).entries()) {
-      await this.parts.api.redact({ as, room, txn: partId({ message, index }) }, event);
+      await this.parts.api.redact({ as, room: said, txn: partId({ message, index }) }, event);
+    }
+  }
+
+  /** A notice, where it was said in this room; what was said in the one before stays there. */
+  async #takeBack(place: Place, replaces: string, txn: string): Promise<void> {
+    for (const event of await this.#eventsOfNotice(replaces)) {
+      try {
+        await this.parts.api.redact({ ...place, txn }, event);
+      } catch (error) {
+        if (!(error instanceof HomeserverError) || error.retryable) throw error;
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import type { EnsName, EthAddress, ForeignAddress, NetworkId, RemoteId } from '.
 import type { AccountService } from '../../delivery/accounts/account.service.js';
 import { SpamRefusedError } from '../../delivery/spam/errors.js';
 import type { SpamGuard } from '../../delivery/spam/spam-guard.js';
-import { NamingUnavailableError } from '../../naming/errors.js';
+import { NamingUnavailableError, ProfileNotFoundError } from '../../naming/errors.js';
 import type { ForeignMessage } from '../adapter/adapter.js';
 import type { Ghost, GhostService } from '../ghosts/ghost.service.js';
 import type { MessageStore } from '../messages/message.store.js';
@@ -18,13 +18,15 @@ const refusal = new SpamRefusedError({ broken: { rule: 'block' } });
 
 const check = jest.fn<SpamGuard['check']>();
 const hasWritten = jest.fn<MessageStore['hasWritten']>(async () => true);
+let profileOf: jest.Mock<(name: EnsName, address: EthAddress) => Promise<unknown>>;
 let elsewhere: EthAddress[];
 let rules: ReceiverRules;
 beforeEach(() => {
   check.mockReset().mockResolvedValue();
   elsewhere = [];
+  profileOf = jest.fn(async (_: EnsName, address: EthAddress) => ({ profile: { address } }));
   const accounts = {
-    profileOf: async (_: EnsName, address: EthAddress) => ({ profile: { address } }),
+    profileOf,
     listsNoOther: ({ address }: { address: EthAddress }) => !elsewhere.includes(address),
   } as unknown as Pick<AccountService, 'profileOf' | 'listsNoOther'>;
   const ghosts = { currentKeys: async () => ({ keys: { signing } }) } as unknown as Pick<GhostService, 'currentKeys'>;
@@ -70,6 +72,16 @@ describe('ReceiverRules', () => {
     elsewhere = [BOB];
     await rules.check(message(BOB), GHOST);
     expect(check).not.toHaveBeenCalled();
+  });
+
+  it('leaves to delivery whoever cannot be looked up just now, and refuses whoever has no profile', async () => {
+    refusedBy(BOB);
+    const missing = new ProfileNotFoundError({ name: 'bob.eth' as EnsName });
+    profileOf.mockRejectedValueOnce(new NamingUnavailableError({ subject: 'The chain', reason: 'it is down' }));
+    await rules.check(message(BOB), GHOST);
+    expect(check).not.toHaveBeenCalled();
+    profileOf.mockRejectedValueOnce(missing);
+    await expect(rules.check(message(BOB), GHOST)).rejects.toBe(missing);
   });
 
   it('takes nothing over while a rule cannot be asked', async () => {

@@ -19,6 +19,7 @@ import { LeasesAndIdle1790003000000 } from './1790003000000-leases-and-idle.js';
 import { MatrixInboxCare1790003200000 } from './1790003200000-matrix-inbox-care.js';
 import { Portals1790003300000 } from './1790003300000-portals.js';
 import { Leases1790003400000 } from './1790003400000-leases.js';
+import { MatrixFormerRooms1790003500000 } from './1790003500000-matrix-former-rooms.js';
 
 /** Oldest first. A migration that has been released is never edited. */
 export const migrations = [
@@ -43,4 +44,5 @@ export const migrations = [
   MatrixInboxCare1790003200000,
   Portals1790003300000,
   Leases1790003400000,
+  MatrixFormerRooms1790003500000,
 ];

@@ -82,10 +82,11 @@ export class RoomCommands {
 
   constructor(private readonly parts: Parts) {}
 
-  async handle(event: MatrixEvent, command: CommandText): Promise<void> {
+  /** @param about what the answer answers; undefined where it was said in another room */
+  async handle(event: MatrixEvent, command: CommandText, about: string | undefined): Promise<void> {
     const { bot } = this.parts;
     const answer = await this.answer(event, command);
-    await bot.say(event.room_id, `command ${event.event_id}`, answer, event.event_id);
+    await bot.say(event.room_id, `command ${event.event_id}`, answer, about);
   }
 
   /** @throws HomeserverError that may pass, and what is no named error: the command is carried out again */

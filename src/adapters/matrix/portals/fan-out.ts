@@ -6,7 +6,7 @@ import type { Database } from '../../../storage/database.js';
 import type { MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
-import { RECEIPT, type MatrixEvent } from '../event.js';
+import { aboutIn, RECEIPT, type MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import type { MatrixMessage } from '../from-matrix.js';
 import type { MediaBudget } from '../media-budget.js';
@@ -193,7 +193,7 @@ export class FanOut {
     if (failed.length === 0 || event.type === RECEIPT) return;
     const lines = failed.map(({ member, error }) => `- ${member.name}: ${error.message} (${error.code})`);
     const text = `This did not reach everybody:\n\n${shortList(lines)}`;
-    await this.parts.bot.say(roomId, `undelivered ${event.event_id}`, text, event.event_id);
+    await this.parts.bot.say(roomId, `undelivered ${event.event_id}`, text, aboutIn(roomId, event));
   }
 }
 

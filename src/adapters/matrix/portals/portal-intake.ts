@@ -4,7 +4,7 @@ import type { Database } from '../../../storage/database.js';
 import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
 import { toForeign } from '../address.js';
-import { isEncryptionState, RECEIPT, type MatrixEvent } from '../event.js';
+import { aboutIn, isEncryptionState, RECEIPT, type MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
 import { fromMatrix, type MatrixMessage } from '../from-matrix.js';
 import { isGhostId } from '../ghost-id.js';
@@ -59,7 +59,7 @@ export class PortalIntake {
     const missed = await upgrades.follow(event);
     if (missed) await this.catchUp(missed);
     if (missed) return true;
-    const portal = await store.find(db, event.room_id);
+    const portal = await store.ofRoom(db, event.room_id);
     if (!portal || portal.state === 'closed') return false;
     await this.#inPortal(portal, event);
     return true;
@@ -73,7 +73,7 @@ export class PortalIntake {
   /** A command in a room that is no portal, or not any more. @returns false if it is none */
   async handleCommand(event: MatrixEvent): Promise<boolean> {
     const command = commandIn(event);
-    if (command) await this.parts.commands.handle(event, command);
+    if (command) await this.parts.commands.handle(event, command, event.event_id);
     return command !== null;
   }
 
@@ -85,23 +85,31 @@ export class PortalIntake {
   /** Tells the author once, in the room. @returns false if the event belongs to no portal */
   async fail(event: MatrixEvent, error: unknown): Promise<boolean> {
     const { db, store, bot } = this.parts;
-    const portal = await store.find(db, event.room_id);
+    const portal = await store.ofRoom(db, event.room_id);
     if (!portal || portal.state === 'closed') return false;
     const named = error instanceof GatewayError;
     const why = named ? `${error.message} (${error.code})` : 'An unexpected fault on our side. (UNEXPECTED)';
     if (event.type === MEMBER_COMMAND) await this.#tellMember(portal, event, `That could not be done. ${why}`);
     if (event.type !== 'm.room.message' && event.type !== 'm.sticker') return true;
-    await bot.say(event.room_id, `failed ${event.event_id}`, `This did not reach dm3. ${why}`, event.event_id);
+    await bot.say(
+      portal.roomId,
+      `failed ${event.event_id}`,
+      `This did not reach dm3. ${why}`,
+      aboutIn(portal.roomId, event),
+    );
     return true;
   }
 
+  /** What waited in a room that was upgraded meanwhile is as good as said in the one that follows. */
   async #inPortal(portal: Portal, event: MatrixEvent): Promise<void> {
     if (event.type === MEMBER_COMMAND) return this.#fromMember(portal, event);
+    if (isEncryptionState(event) && event.room_id !== portal.roomId) return undefined;
     if (isEncryptionState(event)) return this.#encrypted(portal, event);
     if (event.type === 'm.room.encrypted') return undefined;
     const isOfGhost = isGhostId(event.sender, this.parts.config.serverName);
     const command = isOfGhost ? null : commandIn(event);
-    if (command) return this.parts.commands.handle(event, command);
+    if (command)
+      return this.parts.commands.handle({ ...event, room_id: portal.roomId }, command, aboutIn(portal.roomId, event));
     return this.#said(portal, event, isOfGhost);
   }
 

@@ -63,7 +63,13 @@ export class PortalParts {
   }
 
   async isOpen(roomId: string): Promise<boolean> {
-    return (await this.#store.find(this.line.db, roomId))?.state === 'open';
+    return (await this.#store.ofRoom(this.line.db, roomId))?.state === 'open';
+  }
+
+  /** Or goes on being so until its members are told; also for what it was before it was upgraded. */
+  async isBridged(roomId: string): Promise<boolean> {
+    const portal = await this.#store.ofRoom(this.line.db, roomId);
+    return portal !== null && portal.state !== 'closed';
   }
 
   /** Of what our ghosts said: what was said in portal rooms. What the bot says or takes back is nobody's message. */
@@ -71,8 +77,8 @@ export class PortalParts {
     const { db, bot } = this.line;
     const said = echoes.filter(({ sender }) => sender !== bot.userId);
     const rooms = [...new Set(said.map(({ room_id }) => room_id))];
-    const found = await Promise.all(rooms.map((room) => this.#store.find(db, room)));
-    const open = new Set(found.flatMap((portal) => (portal?.state === 'open' ? [portal.roomId] : [])));
+    const found = await Promise.all(rooms.map((room) => this.#store.ofRoom(db, room)));
+    const open = new Set(rooms.filter((_, index) => found[index]?.state === 'open'));
     return said.filter(({ room_id }) => open.has(room_id));
   }
 

@@ -50,6 +50,14 @@ export class PortalStore {
     return this.#open(await db.query<Row>(sql, [this.#roomKey(roomId)], 'matrix-portal-find'));
   }
 
+  /** The same for rooms that it was before they were upgraded. */
+  async ofRoom(db: Queryable, roomId: string): Promise<Portal | null> {
+    const sql = `SELECT ${COLUMNS} FROM matrix_portal WHERE id = coalesce(
+      (SELECT id FROM matrix_portal WHERE room_key = $1),
+      (SELECT portal_id FROM matrix_former_room WHERE room_key = $1))`;
+    return this.#open(await db.query<Row>(sql, [this.#roomKey(roomId)], 'matrix-portal-of-room'));
+  }
+
   async byAddress(db: Queryable, address: ForeignAddress): Promise<Portal | null> {
     const sql = `SELECT ${COLUMNS} FROM matrix_portal WHERE address_key = $1`;
     return this.#open(await db.query<Row>(sql, [this.#addressKey(address)], 'matrix-portal-by-address'));
@@ -62,13 +70,17 @@ export class PortalStore {
   /** The room was upgraded: the portal goes on in another one. @returns null if that is bridged already */
   async move(db: Queryable, portal: Portal, roomId: string): Promise<Portal | null> {
     const { address, shown } = portal;
-    const sql = `UPDATE matrix_portal SET room_key = $2, sealed_portal = $3 WHERE id = $1
-      AND NOT EXISTS (SELECT FROM matrix_portal WHERE room_key = $2 AND id <> $1)
-      AND NOT EXISTS (SELECT FROM matrix_room WHERE room_key = $4 AND state NOT IN ('closed', 'declined'))
-      RETURNING id`;
+    const sql = `WITH moved AS (UPDATE matrix_portal SET room_key = $2, sealed_portal = $3 WHERE id = $1
+        AND NOT EXISTS (SELECT FROM matrix_portal WHERE room_key = $2 AND id <> $1)
+        AND NOT EXISTS (SELECT FROM matrix_room WHERE room_key = $4 AND state NOT IN ('closed', 'declined'))
+        RETURNING id),
+      former AS (INSERT INTO matrix_former_room (room_key, portal_id) SELECT $5, id FROM moved
+        ON CONFLICT (room_key) DO UPDATE SET portal_id = excluded.portal_id)
+      SELECT id FROM moved`;
     const sealed = this.sealer.sealJson(place(portal.id), { roomId, address, shown });
     const chatKey = this.sealer.keyedHash('matrix room', roomId);
-    const [row] = await db.query(sql, [portal.id, this.#roomKey(roomId), sealed, chatKey]);
+    const values = [portal.id, this.#roomKey(roomId), sealed, chatKey, this.#roomKey(portal.roomId)];
+    const [row] = await db.query(sql, values);
     return row ? { ...portal, roomId } : null;
   }
 

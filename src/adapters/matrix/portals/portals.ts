@@ -68,6 +68,23 @@ export class MatrixPortals {
     return { as: ghost, room: portal.roomId };
   }
 
+  /** The room that a command is for. @throws as `forSending`, for whoever is not in it and does not come in by this */
+  async forCommand(speaker: PortalSpeaker, verb: string): Promise<Portal> {
+    const portal = await this.of(speaker);
+    const member = await this.parts.members.find(this.parts.db, portal, speaker.identity);
+    if (member?.state === 'joined') return portal;
+    if (!(await this.mayJoin(portal, member))) throw notAMember(portal, member);
+    if (verb === 'join') return portal;
+    const reason = `You are not in the room ${portal.shown}; "!dm3 join" brings you in.`;
+    throw new DeliveryFailedError({ code: 'NOT_A_MEMBER', reason, retryable: false });
+  }
+
+  /** Where what was said in a room goes on that was upgraded; null for all other rooms. */
+  async successorOf(room: string): Promise<string | null> {
+    const portal = await this.parts.store.ofRoom(this.parts.db, room);
+    return portal !== null && portal.roomId !== room ? portal.roomId : null;
+  }
+
   /** The same for what brings nobody into a room: reading, reacting, taking back. Null for who is not in it. */
   async forMember({ portal: address, identity }: PortalSpeaker): Promise<Place | null> {
     const { db, store, members } = this.parts;
