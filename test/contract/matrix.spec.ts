@@ -104,6 +104,7 @@ describeAdapter('matrix', {
       sealer,
       clock,
       log: silentLog,
+      maxWaiting: 10_000,
       leaseSeconds: 10,
       deadLetterDays: 30,
     });

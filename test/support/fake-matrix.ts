@@ -81,6 +81,7 @@ export class FakeMatrix {
         ...config,
       }),
       registration: newRegistration({ serverName: SERVER, url: 'http://localhost' }),
+      maxWaiting: 10_000,
       db,
       sealer,
       clock: { now: () => this.now },

@@ -65,6 +65,8 @@ export interface MatrixAdapterOptions {
   readonly leaseSeconds: number;
   /** How long what failed for good is kept. */
   readonly deadLetterDays: number;
+  /** Events that may wait to be handled. */
+  readonly maxWaiting: number;
 }
 
 /** What it takes to speak to the homeserver: in any process that works off the queue. */
@@ -181,7 +183,8 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
 
   /**
    * A transaction of the homeserver; after this it may forget the events.
-   * @throws AppserviceRefusedError for what is no transaction; OverloadedError, StorageUnavailableError (retry)
+   * @throws AppserviceRefusedError for what is no transaction; OverloadedError, InboxFullError, StorageUnavailableError
+   *   (retry)
    */
   async take(body: unknown): Promise<void> {
     if (!this.#running) throw new AdapterStoppedError();
@@ -257,7 +260,7 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
     const { api, rooms, chats, events, ghosts, portals, access, limits } = this.#line;
-    const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays } = this.options;
+    const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays, maxWaiting } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
     const membership = new Membership({ db, api, port, ghosts, rooms, chats, serverName, botId: this.#botId, isOurs });
@@ -297,7 +300,7 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     return {
       port,
       ghosts,
-      inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds }),
+      inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds, maxWaiting }),
       concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
       housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),

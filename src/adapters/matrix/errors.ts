@@ -63,6 +63,19 @@ export class AdapterStoppedError extends DeliveryFailedError {
   }
 }
 
+/** More is not taken before some of what the homeserver brought is handled; it keeps the rest for us. */
+export class InboxFullError extends GatewayError {
+  constructor() {
+    super({
+      code: 'INBOX_FULL',
+      kind: 'limit-exceeded',
+      message: 'This gateway takes no events at the moment: too many wait to be handled.',
+      retryable: true,
+      facts: { retryAfterSeconds: DEFAULT_RETRY_SECONDS },
+    });
+  }
+}
+
 /** A Matrix error as an HTTP answer. */
 export interface MatrixReply {
   readonly status: number;

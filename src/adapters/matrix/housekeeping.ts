@@ -1,10 +1,10 @@
 import { errorCode } from '../../common/errors.js';
-import type { NetworkId } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
 import type { Database } from '../../storage/database.js';
 import { inSteps } from '../../storage/in-steps.js';
 import type { EventStore } from './event.store.js';
 import type { InboxStore } from './inbox.store.js';
+import { MATRIX } from './network.js';
 
 interface Parts {
   readonly db: Database;
@@ -23,6 +23,7 @@ const EVENT_DAYS = 400;
 
 /** Removes what has outlived its time, in small steps. */
 export class MatrixHousekeeping {
+  readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -32,19 +33,34 @@ export class MatrixHousekeeping {
     this.#timer = setInterval(() => (this.#running = this.run()), EVERY_MS).unref();
   }
 
+  /** Waits for the step under way only. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#stopped.abort();
     await this.#running;
   }
 
+  /** By one process at a time; one kind that fails does not keep the others. */
   async run(): Promise<void> {
-    const { db, inbox, events, log, deadLetterDays } = this.parts;
-    try {
-      await inSteps((limit) => inbox.eraseFailed(db, deadLetterDays, limit));
-      await inSteps((limit) => inbox.purge(db, SETTLED_DAYS, limit));
-      await inSteps((limit) => events.purge(db, EVENT_DAYS, limit));
-    } catch (error) {
-      log.warn('matrix.maintenance-failed', { network: 'matrix' as NetworkId, code: errorCode(error) });
-    }
+    const { db } = this.parts;
+    await db
+      .withLockIfFree('matrix-housekeeping', () => this.#removeAll())
+      .catch((error: unknown) => this.#complain(error));
+  }
+
+  async #removeAll(): Promise<void> {
+    const { db, inbox, events, deadLetterDays } = this.parts;
+    const { signal } = this.#stopped;
+    const removals = [
+      (limit: number) => inbox.eraseFailed(db, deadLetterDays, limit),
+      (limit: number) => inbox.purge(db, SETTLED_DAYS, limit),
+      (limit: number) => events.purge(db, EVENT_DAYS, limit),
+    ];
+    for (const step of removals) await inSteps(step, { signal }).catch((error: unknown) => this.#complain(error));
+  }
+
+  #complain(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.parts.log.warn('matrix.maintenance-failed', { network: MATRIX, code: errorCode(error) });
   }
 }

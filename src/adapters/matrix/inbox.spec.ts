@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/support/eventually.js';
+import { recordStatements, type Statement } from '../../../test/support/recorded-statements.js';
 import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
 import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import { silentLog } from '../../ops/event-log.js';
+import { toMatrixReply } from './errors.js';
 import type { MatrixEvent } from './event.js';
 import { retryEvents, troubledEvents } from './inbox-care.js';
 import { MatrixInbox, type EventHandler } from './inbox.js';
@@ -36,6 +38,7 @@ const start = (handle: EventHandler['handle'], fail: EventHandler['fail'] = asyn
     log: silentLog,
     retrySeconds: 60,
     leaseSeconds: 600,
+    maxWaiting: 1_000,
   });
   inboxes.push(inbox);
   inbox.start();
@@ -100,7 +103,86 @@ describe('files that take their time', () => {
   });
 });
 
+describe('rooms', () => {
+  const rooms = Array.from({ length: 450 }, (_, index) => `!${index}`);
+  const claimAll = async () => {
+    const claimed: string[] = [];
+    for (;;) {
+      const items = await store.claim(storage.db, 16, 60);
+      if (items.length === 0) return claimed;
+      claimed.push(...items.map((item) => item.open().event_id));
+    }
+  };
+
+  it('are all found, be there more of them than one look takes in', async () => {
+    await store.add(
+      storage.db,
+      rooms.flatMap((room) => [event(`$1${room}`, room), event(`$2${room}`, room)]),
+    );
+    const claimed = new Set<string>();
+    for (let looks = 0; looks < 100 && claimed.size < rooms.length; looks += 1)
+      for (const id of await claimAll()) claimed.add(id);
+    expect([...claimed].sort()).toEqual(rooms.map((room) => `$1${room}`).sort());
+  });
+
+  it('wait for their first event, also one that was tried before, and for no other room’s', async () => {
+    await store.add(storage.db, [event('$1', '!a'), event('$2', '!a'), event('$3', '!b')]);
+    const [first] = await store.claim(storage.db, 1, 60);
+    expect(first!.open().event_id).toBe('$1');
+    await store.postpone(storage.db, first!.id, 'LATER', 600);
+    expect(await claimAll()).toEqual(['$3']);
+    await storage.db.query('UPDATE matrix_inbox SET next_at = now() WHERE attempts > 0');
+    const [again] = await store.claim(storage.db, 16, 60);
+    expect([again!.open().event_id, again!.attempts]).toEqual(['$1', 1]);
+  });
+
+  it('cost no more to claim however much waits in one of them', async () => {
+    await store.add(
+      storage.db,
+      Array.from({ length: 3_000 }, (_, index) => event(`$${index}`, '!flood')),
+    );
+    await storage.db.query('VACUUM ANALYZE matrix_inbox');
+    const recording = recordStatements();
+    await store.claim(storage.db, 16, 60);
+    recording.stop();
+    const claim = recording.statements().find(({ name }) => name === 'matrix-inbox-claim')!;
+    const touched = await rowsTouched(claim);
+    expect(touched).toBeLessThan(100);
+  });
+
+  /** Rows that all steps of a statement saw, and looked at in vain, together. */
+  async function rowsTouched({ sql, params }: Statement): Promise<number> {
+    interface Node {
+      readonly 'Actual Rows': number;
+      readonly 'Actual Loops': number;
+      readonly 'Rows Removed by Filter'?: number;
+      readonly Plans?: readonly Node[];
+    }
+    const touchedBy = (node: Node): number =>
+      (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'] +
+      (node.Plans ?? []).reduce((sum, child) => sum + touchedBy(child), 0);
+    const rows = await storage.db.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
+      params,
+    );
+    return touchedBy(rows[0]!['QUERY PLAN'][0].Plan);
+  }
+});
+
 describe('what the homeserver brought', () => {
+  it('is not taken while too much waits, and the homeserver keeps it', async () => {
+    await store.add(
+      storage.db,
+      Array.from({ length: 1_001 }, (_, index) => event(`$${index}`, '!flood')),
+    );
+    const { opened, go } = gate();
+    const inbox = start(() => opened);
+    const refusal = await inbox.accept([event('$more')]).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'INBOX_FULL', retryable: true });
+    expect(toMatrixReply(refusal)).toMatchObject({ status: 429, body: { errcode: 'M_LIMIT_EXCEEDED' } });
+    go();
+  });
+
   it('is taken in its order, repeats in the same transaction left out', async () => {
     const handled: string[] = [];
     const inbox = start(async ({ event_id: id }) => void handled.push(id));

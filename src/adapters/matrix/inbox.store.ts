@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Queryable } from '../../storage/database.js';
 import type { Sealer } from '../../storage/sealer.js';
 import { bringsFile, type MatrixEvent } from './event.js';
@@ -31,6 +31,10 @@ interface Row {
 
 /** What cannot be opened is of no use to anybody. */
 const UNREADABLE = 'SEAL_BROKEN';
+
+/** Of those in which something waits that was not tried yet. */
+const ROOMS_LOOKED_AT = 200;
+const KEY_BYTES = 32;
 
 const ALL_FILES: FilePass = { except: [], none: false };
 
@@ -70,18 +74,27 @@ export class InboxStore {
 
   /**
    * The oldest waiting event of each room that is due, leased: rooms go on side by side, each in its own order. What was
-   * tried before lets others go first.
+   * tried before lets others go first. It costs the same however many events a room has waiting: of each room one is
+   * looked at, of `ROOMS_LOOKED_AT` rooms, beginning anywhere.
    */
   async claim(db: Queryable, limit: number, leaseSeconds: number, files: FilePass = ALL_FILES): Promise<InboxItem[]> {
-    const sql = `UPDATE matrix_inbox SET lease_until = now() + make_interval(secs => $2) WHERE id IN (
-        SELECT i.id FROM matrix_inbox i WHERE i.state = 'waiting' AND i.next_at <= now() AND i.lease_until < now()
+    const sql = `WITH RECURSIVE ${walk('beyond', '$5')}, ${walk('before', "''")}, candidate AS MATERIALIZED (
+        SELECT * FROM (SELECT id FROM beyond LIMIT ${ROOMS_LOOKED_AT}) b
+        UNION SELECT * FROM (SELECT id FROM before LIMIT ${ROOMS_LOOKED_AT}) a
+        UNION SELECT * FROM (SELECT id FROM matrix_inbox WHERE state = 'waiting' AND attempts > 0 AND next_at <= now()
+          ORDER BY next_at LIMIT ${ROOMS_LOOKED_AT}) repeated
+      ), chosen AS (
+        SELECT i.id FROM candidate JOIN matrix_inbox i USING (id)
+        WHERE i.state = 'waiting' AND i.next_at <= now() AND i.lease_until < now()
           AND i.position = (SELECT min(position) FROM matrix_inbox f
             WHERE f.state = 'waiting' AND f.room_key = i.room_key)
           AND (i.file_key IS NULL OR NOT $3 AND i.file_key <> ALL ($4::bytea[]))
-        ORDER BY i.attempts > 0, i.position LIMIT $1 FOR UPDATE SKIP LOCKED)
-      RETURNING id, file_key, sealed_event, attempts, received_at`;
+        ORDER BY i.attempts > 0, i.position LIMIT $1 FOR UPDATE OF i SKIP LOCKED
+      ) UPDATE matrix_inbox i SET lease_until = now() + make_interval(secs => $2) FROM chosen WHERE i.id = chosen.id
+      RETURNING i.id, file_key, sealed_event, attempts, received_at`;
     const except = files.except.map((key) => Buffer.from(key, 'hex'));
-    const rows = await db.query<Row>(sql, [limit, leaseSeconds, files.none, except], 'matrix-inbox-claim');
+    const values = [limit, leaseSeconds, files.none, except, randomBytes(KEY_BYTES)];
+    const rows = await db.query<Row>(sql, values, 'matrix-inbox-claim');
     return rows.map(({ id, file_key, sealed_event, attempts, received_at }) => ({
       id,
       fileKey: file_key && file_key.toString('hex'),
@@ -89,6 +102,12 @@ export class InboxStore {
       attempts,
       receivedAt: received_at,
     }));
+  }
+
+  /** How many wait, counted no further than to `limit`. */
+  async waiting(db: Queryable, limit: number): Promise<number> {
+    const sql = `SELECT count(*)::int AS count FROM (SELECT FROM matrix_inbox WHERE state = 'waiting' LIMIT $1) waiting`;
+    return (await db.query<{ count: number }>(sql, [limit], 'matrix-inbox-waiting'))[0]!.count;
   }
 
   /** Gives back what was claimed and not begun. */
@@ -141,4 +160,12 @@ export class InboxStore {
   #senderKey({ sender }: MatrixEvent): Buffer {
     return this.sealer.keyedHash('matrix inbox sender', sender);
   }
+}
+
+/** SQL that goes from room to room by the index, and names the first event of each that was not tried yet. */
+function walk(name: string, from: string): string {
+  const first = (condition: string) => `SELECT i.id, i.room_key FROM matrix_inbox i
+    WHERE i.state = 'waiting' AND i.attempts = 0 AND ${condition} ORDER BY i.room_key, i.position LIMIT 1`;
+  return `${name} AS ((${first(`i.room_key >= ${from}::bytea`)}) UNION ALL
+    SELECT next.* FROM ${name} CROSS JOIN LATERAL (${first(`i.room_key > ${name}.room_key`)}) next)`;
 }

@@ -3,9 +3,10 @@ import { errorCode, GatewayError, isRetryable } from '../../common/errors.js';
 import type { NetworkId } from '../../common/ids.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { killPoint } from '../../ops/kill-points.js';
+import { remembered } from '../../ops/remembered.js';
 import type { Database } from '../../storage/database.js';
 import { SealBrokenError } from '../../storage/errors.js';
-import { OtherServerError } from './errors.js';
+import { InboxFullError, OtherServerError } from './errors.js';
 import type { MatrixEvent } from './event.js';
 import type { FilePass, InboxItem, InboxStore } from './inbox.store.js';
 import { TooFastError } from './limits.js';
@@ -26,6 +27,8 @@ interface Parts {
   readonly retrySeconds: number;
   /** How long an event stays with a process that fell silent. */
   readonly leaseSeconds: number;
+  /** Events that may wait to be handled. */
+  readonly maxWaiting: number;
 }
 
 const CONCURRENCY = 16;
@@ -39,6 +42,7 @@ const FILES_OF_ONE = 4;
 const LONGEST_LEASE_SECONDS = 10;
 const RENEWALS_PER_LEASE = 3;
 const POLL_MS = 1_000;
+const COUNTED_FOR_MS = 5_000;
 const MAX_PAUSE_SECONDS = 300;
 /** What passes by itself is tried so long, as everything that goes to Matrix is. */
 const EXPIRY_MS = 7 * 86_400_000;
@@ -60,13 +64,22 @@ export class MatrixInbox {
 
   readonly #leaseSeconds: number;
 
+  readonly #waiting: () => Promise<number>;
+
   constructor(private readonly parts: Parts) {
+    const { db, store, maxWaiting } = parts;
+    this.#waiting = remembered(() => store.waiting(db, maxWaiting + 1), COUNTED_FOR_MS);
     this.#leaseSeconds = Math.min(parts.leaseSeconds, LONGEST_LEASE_SECONDS);
   }
 
-  /** Takes responsibility: returns after the commit. @returns how many of them are new @throws StorageUnavailableError */
+  /**
+   * Takes responsibility: returns after the commit.
+   * @returns how many of them are new
+   * @throws InboxFullError, StorageUnavailableError (retry)
+   */
   async accept(events: readonly MatrixEvent[]): Promise<number> {
-    const { db, store } = this.parts;
+    const { db, store, maxWaiting } = this.parts;
+    if (events.length > 0 && (await this.#waiting()) > maxWaiting) throw new InboxFullError();
     const added = events.length === 0 ? 0 : await store.add(db, events);
     killPoint('matrix.accepted');
     if (added > 0) this.wake();

@@ -25,8 +25,14 @@ export class MatrixModule {
         sealer: Sealer,
         clock: Clock,
         log: EventLog,
-        { delivery: { leaseSeconds, deadLetterDays } }: Settings,
-      ) => new MatrixAdapter({ config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays }),
+        { delivery: { leaseSeconds, deadLetterDays, backPressure } }: Settings,
+      ) => {
+        const { maxWaiting } = backPressure;
+        return new MatrixAdapter({
+          ...{ config, registration, db, sealer, clock, log },
+          ...{ leaseSeconds, deadLetterDays, maxWaiting },
+        });
+      },
     };
     return {
       module: MatrixModule,
