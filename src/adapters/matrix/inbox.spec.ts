@@ -87,6 +87,8 @@ describe('files that take their time', () => {
     go();
     await empty();
     expect(begun).toHaveLength(101);
+    // Whose they were is nobody's business any more.
+    expect(await storage.db.query('SELECT FROM matrix_inbox WHERE file_key IS NOT NULL')).toEqual([]);
   });
 
   it('or find no memory come again soon, and their places are free', async () => {

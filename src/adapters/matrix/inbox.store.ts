@@ -124,8 +124,8 @@ export class InboxStore {
 
   /** @param code of what failed for good; null where nothing did */
   async settle(db: Queryable, id: string, code: string | null): Promise<void> {
-    const done = `UPDATE matrix_inbox SET state = 'done', code = NULL, sealed_event = NULL, settled_at = now()
-      WHERE id = $1`;
+    const done = `UPDATE matrix_inbox SET state = 'done', code = NULL, sealed_event = NULL, file_key = NULL,
+      settled_at = now() WHERE id = $1`;
     const failed = `UPDATE matrix_inbox SET state = 'failed', code = $2, attempts = attempts + 1, settled_at = now(),
       sealed_event = CASE WHEN $2 <> '${UNREADABLE}' THEN sealed_event END WHERE id = $1`;
     if (code === null) await db.query(done, [id], 'matrix-inbox-settle');
