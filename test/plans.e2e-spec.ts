@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client, escapeIdentifier } from 'pg';
+import { Client } from 'pg';
 import type { Hash, NetworkId, RemoteId } from '../src/common/ids.js';
 import { DeviceStore } from '../src/delivery/access/device.store.js';
 import { MailboxStore } from '../src/delivery/mailbox/mailbox.store.js';
@@ -15,7 +15,7 @@ import { Sealer } from '../src/storage/sealer.js';
 import { MailServer } from './support/mail-server.js';
 import { fillWithMany } from './support/many-rows.js';
 import { MixedTraffic } from './support/mixed-traffic.js';
-import { plansOf, type Plan } from './support/plans.js';
+import { droppingOf, plansOf, troublesIn, type Plan } from './support/plans.js';
 import { recordStatements, type Statement } from './support/recorded-statements.js';
 import { TestGateway } from './support/test-gateway.js';
 
@@ -162,33 +162,7 @@ async function referencesWithoutIndex(): Promise<string[]> {
 
 const plans = (change?: string) => plansOf(client, statements, { times: TIMES, ...(change ? { change } : {}) });
 
-/** Everything that this test minds. */
-function troubles(all: readonly Plan[]): string[] {
-  const used = new Set(all.flatMap(({ indexes }) => indexes));
-  const unused = NEEDED.filter((index) => !used.has(index)).map((index) => `nothing uses ${index}`);
-  const scans = all.flatMap(({ scanned, statement: { sql } }) =>
-    scanned
-      .filter((table) => !SMALL.includes(table) && !READ_ALL.some((allowed) => allowed.test(sql)))
-      .map((table) => `all of ${table} is read by ${sql.replace(/\s+/g, ' ')}`),
-  );
-  const elsewhere = Object.entries(BY).flatMap(([name, indexes]) => {
-    const own = all.filter(({ statement }) => statement.name === name);
-    if (own.length === 0) return [`${name} is not asked any more`];
-    return own.every((plan) => indexes.every((index) => plan.indexes.includes(index)))
-      ? []
-      : [`${name} goes elsewhere`];
-  });
-  return [...unused, ...scans, ...elsewhere];
-}
-
-/** A constraint's index goes with it. */
-async function drop(index: string): Promise<string> {
-  const sql = `SELECT conrelid::regclass::text AS table FROM pg_constraint
-    WHERE conindid = $1::regclass AND contype IN ('p', 'u')`;
-  const [constraint] = (await client.query<{ table: string }>(sql, [index])).rows;
-  const name = escapeIdentifier(index);
-  return constraint ? `ALTER TABLE ${constraint.table} DROP CONSTRAINT ${name} CASCADE` : `DROP INDEX ${name}`;
-}
+const troubles = (all: readonly Plan[]) => troublesIn(all, { needed: NEEDED, small: SMALL, readAll: READ_ALL, by: BY });
 
 describe('Over a million rows a table, what the service asks', () => {
   it('goes by the indexes that are there for it, and reads no table from end to end', async () => {
@@ -201,7 +175,7 @@ describe('Over a million rows a table, what the service asks', () => {
   });
 
   it.each(NEEDED)('would be told if %s were lost', async (index) => {
-    const change = await drop(index);
+    const change = await droppingOf(client, index);
     const lost = await plans(change).catch((error: Error) => error); // some statements cannot even be planned then
     if (lost instanceof Error)
       expect(lost.message).toMatch(/no unique or exclusion constraint matching the ON CONFLICT/);

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { escapeIdentifier, type Client } from 'pg';
 import type { Statement } from './recorded-statements.js';
 
 /** How PostgreSQL would run a statement. */
@@ -81,4 +81,44 @@ function isWholeIndex(node: Node, partial: ReadonlySet<string>): boolean {
 function handsOnLimit({ 'Node Type': type }: Node, child: Node, isLimited: boolean): boolean {
   if (type === 'Limit') return true;
   return isLimited && (type === 'LockRows' || (type === 'Nested Loop' && child['Parent Relationship'] === 'Outer'));
+}
+
+/** What is to be true of the plans. */
+export interface Expected {
+  /** Indexes without which something reads a whole table, or another index's larger part. */
+  readonly needed: readonly string[];
+  /** Tables that stay small, however much comes and goes. */
+  readonly small: readonly string[];
+  /** Statements that have to look at everything. */
+  readonly readAll: readonly RegExp[];
+  /** Prepared statements, and what each goes by. */
+  readonly by: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Everything that is not as expected, in words. */
+export function troublesIn(all: readonly Plan[], { needed, small, readAll, by }: Expected): string[] {
+  const used = new Set(all.flatMap(({ indexes }) => indexes));
+  const unused = needed.filter((index) => !used.has(index)).map((index) => `nothing uses ${index}`);
+  const scans = all.flatMap(({ scanned, statement: { sql } }) =>
+    scanned
+      .filter((table) => !small.includes(table) && !readAll.some((allowed) => allowed.test(sql)))
+      .map((table) => `all of ${table} is read by ${sql.replace(/\s+/g, ' ')}`),
+  );
+  const elsewhere = Object.entries(by).flatMap(([name, indexes]) => {
+    const own = all.filter(({ statement }) => statement.name === name);
+    if (own.length === 0) return [`${name} is not asked any more`];
+    return own.every((plan) => indexes.every((index) => plan.indexes.includes(index)))
+      ? []
+      : [`${name} goes elsewhere`];
+  });
+  return [...unused, ...scans, ...elsewhere];
+}
+
+/** SQL that takes an index away; a constraint's index goes with it. */
+export async function droppingOf(client: Client, index: string): Promise<string> {
+  const sql = `SELECT conrelid::regclass::text AS table FROM pg_constraint
+    WHERE conindid = $1::regclass AND contype IN ('p', 'u')`;
+  const [constraint] = (await client.query<{ table: string }>(sql, [index])).rows;
+  const name = escapeIdentifier(index);
+  return constraint ? `ALTER TABLE ${constraint.table} DROP CONSTRAINT ${name} CASCADE` : `DROP INDEX ${name}`;
 }
