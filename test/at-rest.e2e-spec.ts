@@ -9,6 +9,7 @@ import { Maintenance } from '../src/gateway/maintenance.js';
 import { startPostgres, type EmbeddedPostgres } from '../src/sandbox/embedded-postgres.js';
 import { removeData } from '../src/sandbox/postgres-place.js';
 import { MailServer } from './support/mail-server.js';
+import { MatrixTraffic } from './support/matrix-traffic.js';
 import { MixedTraffic } from './support/mixed-traffic.js';
 import { SecretSearch, secretsIn, type Secret } from './support/secrets.js';
 import { TestGateway } from './support/test-gateway.js';
@@ -20,7 +21,14 @@ const READABLE = readableColumns(new URL('../docs/at-rest.md', import.meta.url))
 const SEALED = /^sealed_/;
 const KEYED_HASH = /(^|_)key$/;
 /** An unkeyed hash of these would let anybody test a guess. */
-const GUESSABLE = ['foreign address', 'alias name', 'message hash', 'name bob.eth', 'Message-ID of mail'];
+const GUESSABLE = [
+  'foreign address',
+  'alias name',
+  'message hash',
+  'name bob.eth',
+  'Message-ID of mail',
+  'Matrix user',
+];
 
 /** A PostgreSQL of this suite's own: what its files hold is all of our making. */
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-at-rest-'));
@@ -29,12 +37,15 @@ const logged: string[] = [];
 let postgres: EmbeddedPostgres;
 let gateway: TestGateway;
 let traffic: MixedTraffic;
+let matrix: MatrixTraffic;
 
 beforeAll(async () => {
   fs.chmodSync(home, 0o711); // as root, PostgreSQL's account passes through
   postgres = await startPostgres({ dataDir, log: () => {} });
   const mailServer = await MailServer.reserve();
+  matrix = await MatrixTraffic.prepare();
   gateway = await TestGateway.create({
+    matrix: matrix.config,
     postgres: postgres.connection,
     email: { outgoing: { smartHost: mailServer.address } },
     log: { level: 'debug', destination: { write: (line) => void logged.push(line) } },
@@ -44,6 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.stop();
   await traffic.stop();
+  await matrix.stop();
   await postgres.stop();
   removeData(dataDir);
   fs.rmSync(home, { recursive: true });
@@ -85,9 +97,9 @@ async function everyValue(): Promise<Map<string, (string | Buffer)[]>> {
 
 /** And what would let anybody test a guess. */
 function allSecrets(): Map<string, Secret> {
-  const secrets = new Map<string, Secret>(traffic.secrets);
+  const secrets = new Map<string, Secret>([...traffic.secrets, ...matrix.secrets]);
   for (const what of GUESSABLE) {
-    const text = traffic.secrets.get(what) as string;
+    const text = secrets.get(what) as string;
     secrets.set(`SHA-256 of ${what}`, createHash('sha256').update(text).digest());
   }
   return secrets;
@@ -154,6 +166,10 @@ describe('The database', () => {
 
   it('shows nothing private while messages wait', async () => {
     await traffic.begin();
+    await matrix.begin(gateway);
+    expect(await countOf("matrix_inbox WHERE state = 'waiting' AND sealed_event IS NOT NULL")).toBe(2);
+    expect(await countOf('matrix_room')).toBeGreaterThan(0);
+    expect(await countOf('matrix_event')).toBeGreaterThan(0);
     expect(await countOf('outbox_item')).toBeGreaterThanOrEqual(3);
     expect(await countOf('message WHERE sealed_payload IS NOT NULL')).toBeGreaterThanOrEqual(3);
     expect(await countOf('message WHERE sealed_frozen IS NOT NULL')).toBeGreaterThan(0);
@@ -162,6 +178,7 @@ describe('The database', () => {
   });
 
   it('shows nothing private once all are delivered or have failed', async () => {
+    await matrix.finish(gateway);
     await traffic.finish();
     expect(await countOf('outbox_dead')).toBe(2);
     expect(await countOf('message_map')).toBeGreaterThan(0);
