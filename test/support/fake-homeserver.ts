@@ -7,6 +7,8 @@ export interface Said {
   readonly room: string;
   readonly as: string;
   readonly content: Readonly<Record<string, unknown>>;
+  /** Id of the event. */
+  readonly id: string;
 }
 
 /** A call that a ghost makes. */
@@ -33,6 +35,10 @@ export class FakeHomeserver {
   /** Who is in a room, besides those who ask. */
   members: (room: string) => readonly string[] = () => [];
   readonly calls: FakeCall[] = [];
+  /** How often something was uploaded. */
+  uploads = 0;
+  /** So many more sends and redactions are answered; those after them are done, and their answers are lost. */
+  answers = Infinity;
   readonly #transactions = new Set<string>();
 
   private constructor(private readonly server: TestServer) {
@@ -69,8 +75,13 @@ export class FakeHomeserver {
       sendJson(response, { errcode: 'M_FORBIDDEN', error: 'not allowed' }, 403);
       return;
     }
-    const answer = this.#answer(parts, as, (body ? JSON.parse(body) : {}) as Record<string, unknown>);
-    if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
+    const answer = this.#answer(
+      parts,
+      as,
+      (isJson(request) && body ? JSON.parse(body) : {}) as Record<string, unknown>,
+    );
+    if ((what === 'send' || what === 'redact') && this.answers-- <= 0) response.destroy();
+    else if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
     else sendJson(response, answer);
   }
 
@@ -81,12 +92,10 @@ export class FakeHomeserver {
     if (what === 'leave') this.left.push({ who: `${room} ${as}`, reason: String(json['reason']) });
     if (what === 'joined_members') return { joined: Object.fromEntries(this.members(room).map((id) => [id, {}])) };
     if (what === 'messages') return { chunk: [] };
-    if (what === 'redact') {
-      this.redacted.push({ room, event: parts[7]! });
-      return { event_id: `$${parts.join('/')}` };
-    }
+    if (what === 'redact') return this.#redact(parts.join('/'), { room, event: parts[7]! });
+    if (what === 'upload') return { content_uri: `mxc://hs.test/file${++this.uploads}` };
     if (what === 'state') return this.#state(room, parts);
-    if (what === 'send') return this.#send(parts.join('/'), { room, as, content: json });
+    if (what === 'send') return this.#send(parts.join('/'), { room, as, content: json, id: `$${parts.join('/')}` });
     return {};
   }
 
@@ -100,4 +109,14 @@ export class FakeHomeserver {
     this.#transactions.add(`${transaction} ${said.as}`);
     return { event_id: `$${transaction}` };
   }
+
+  #redact(transaction: string, what: { room: string; event: string }): object {
+    if (!this.#transactions.has(transaction)) this.redacted.push(what);
+    this.#transactions.add(transaction);
+    return { event_id: `$${transaction}` };
+  }
+}
+
+function isJson({ headers }: IncomingMessage): boolean {
+  return headers['content-type'] === 'application/json';
 }
