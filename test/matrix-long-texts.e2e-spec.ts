@@ -48,6 +48,25 @@ describeWithPeer('synapse', 'A long text from dm3 on Matrix', () => {
     await eventually('all to be gone', async () => (await shown()).length === 0);
   }, 120_000);
 
+  it.each([
+    ['a list', '- an item of it\n'],
+    ['a table', '| one | two | three |\n'],
+    ['signs that HTML has other words for', '&&&&&&&& *&* &&&&\n'],
+    ['short lines', '*a*\nb\n'],
+  ])('that is %s is said, and changed, as a whole', async (_, line) => {
+    const head = line.startsWith('|') ? `${line}|---|---|---|\n` : '';
+    const text = (words: string, count: number) => `${words}\n\n${head}${line.repeat(count)}The end of it`;
+    const squeezed = (words: string) => words.replace(/\s/g, '');
+    const until = (words: string) =>
+      eventually('the whole text', async () => squeezed((await shown()).join('')) === squeezed(words));
+    const count = Math.ceil(30_000 / line.length);
+    const first = await write(text('before', count));
+    await until(text('before', count));
+    await write(text('after', count), { type: 'EDIT', about: first });
+    await until(text('after', count));
+    expect((await alice.messages(room, BOB)).some(({ content }) => 'formatted_body' in content)).toBe(true);
+  });
+
   it('keeps its picture when its words are changed, whether the edit has it, too, or not', async () => {
     const attachments = [{ name: 'cat.png', data }];
     const first = await write(pages('old', 2), { attachments });

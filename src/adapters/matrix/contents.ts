@@ -1,10 +1,8 @@
 import type { RemoteId } from '../../common/ids.js';
-import type { Part } from './rendering.js';
+import type { TextPart } from './rendering.js';
 
 /** What an event says (Matrix: `content`). */
 export type Content = Readonly<Record<string, unknown>>;
-
-type TextPart = Extract<Part, { kind: 'text' }>;
 
 export function textContent({ body, html, mentions }: TextPart): Content {
   return { msgtype: 'm.text', body, ...formatted(html), ...pinging(mentions) };
@@ -36,4 +34,36 @@ export function edited(content: Content, target: string | undefined): Content {
   const relation = { rel_type: 'm.replace', event_id: target };
   const { 'm.relates_to': _, ...fresh } = content;
   return { ...content, ...pinging(), body: `* ${body}`, 'm.new_content': fresh, 'm.relates_to': relation };
+}
+
+/** An event has 65,536 bytes at most; the rest is for what homeservers put around a content. */
+export const MAX_CONTENT_BYTES = 65_536 - 4_096;
+
+/** Whether a text can be said, and said as an edit, with its formatting. */
+export function fits(part: TextPart): boolean {
+  return sizeOf(withoutHtml(edited(textContent(part), ANY_EVENT))) <= MAX_CONTENT_BYTES;
+}
+
+/**
+ * The content as it is, if it is small enough for an event; else without formatting that nobody misses: first where an
+ * edit says it to clients that know no edits, then everywhere. The text stays whole.
+ */
+export function fitted(content: Content): Content {
+  if (sizeOf(content) <= MAX_CONTENT_BYTES) return content;
+  const less = withoutHtml(content);
+  const fresh = less['m.new_content'] as Content | undefined;
+  if (fresh === undefined || sizeOf(less) <= MAX_CONTENT_BYTES) return less;
+  return { ...less, 'm.new_content': withoutHtml(fresh) };
+}
+
+/** As long as ids get (Matrix: 255 bytes). */
+const ANY_EVENT = '$'.repeat(255);
+
+function withoutHtml(content: Content): Content {
+  const { format: _, formatted_body: __, ...plain } = content;
+  return plain;
+}
+
+function sizeOf(content: Content): number {
+  return Buffer.byteLength(JSON.stringify(content));
 }

@@ -1,7 +1,7 @@
 import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { Database } from '../../storage/database.js';
 import { isRefusal, type MatrixApi } from './api.js';
-import { answering, edited, pinging, textContent, threaded, type Content } from './contents.js';
+import { answering, edited, fits, fitted, pinging, textContent, threaded, type Content } from './contents.js';
 import { editSteps, type EditStep } from './edit-steps.js';
 import { HomeserverError, toDeliveryError } from './errors.js';
 import { NOTHING_SAID, type EventStore, type Listing, type Standing } from './event.store.js';
@@ -96,8 +96,10 @@ export class MatrixSender {
     if (!('portal' in speaker)) return rendered;
     const text = parts.map((part) => (part.kind === 'text' ? part.body : '')).join('\n');
     const people = await this.parts.portals.mentionable(speaker, text);
-    const named = (part: Part, index: number) =>
-      part.kind === 'text' && index < LOOKED_AT ? textPart(part.body, people) : part;
+    const named = (part: Part, index: number) => {
+      const pills = part.kind === 'text' && index < LOOKED_AT ? textPart(part.body, people) : null;
+      return pills && fits(pills) ? pills : part;
+    };
     return { ...rendered, parts: parts.map(named) };
   }
 
@@ -220,7 +222,7 @@ export class MatrixSender {
     { type = 'm.room.message', ...listing }: Listing & { readonly type?: string } = {},
   ): Promise<void> {
     const { api, db, events } = this.parts;
-    const eventId = await this.#passing(place, api.send({ ...place, txn: partId(part) }, type, content));
+    const eventId = await this.#passing(place, api.send({ ...place, txn: partId(part) }, type, fitted(content)));
     await events.addSent(db, eventId, place.as, part, listing);
   }
 
