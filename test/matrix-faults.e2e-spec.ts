@@ -203,6 +203,20 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     await world.bob.receive('I am back');
   });
 
+  it('a homeserver that stops long after the start is seen to, and so is its return', async () => {
+    const status = async () => {
+      const { json } = await ask(`${world.gateway.url}/health/ready`);
+      return (json as { details: { matrix: { status: string } } }).details.matrix.status;
+    };
+    await eventually('all to be well', async () => (await status()) === 'up');
+    await world.synapse.stopSynapse();
+    await world.bob.send({ to: aliasOf(alice), text: 'are you there?' });
+    await eventually('the gateway to say so', async () => (await status()) !== 'up');
+    await world.synapse.startSynapse();
+    await eventually('all to be well again', async () => (await status()) === 'up');
+    await alice.hear(room, 'are you there?');
+  });
+
   it('a homeserver that is restarted has thirty messages each way in order, and once', async () => {
     await surviveOutage(world, { alice, room, away: async () => undefined });
   }, 120_000);
