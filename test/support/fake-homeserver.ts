@@ -20,6 +20,8 @@ export interface FakeCall {
   readonly as: string;
 }
 
+const FORBIDDEN = { errcode: 'M_FORBIDDEN', error: 'She takes no invitations' };
+
 /** As much of a homeserver as chats and rooms need: it knows everybody, and remembers transaction ids as Synapse does. */
 export class FakeHomeserver {
   readonly said: Said[] = [];
@@ -35,6 +37,8 @@ export class FakeHomeserver {
   /** Who is in a room, besides those who ask. */
   members: (room: string) => readonly string[] = () => [];
   readonly calls: FakeCall[] = [];
+  /** Rooms are made without those who are invited. */
+  refusesInvitations = false;
   /** How often something was uploaded. */
   uploads = 0;
   /** So many more sends and redactions are answered; those after them are done, and their answers are lost. */
@@ -81,13 +85,15 @@ export class FakeHomeserver {
       (isJson(request) && body ? JSON.parse(body) : {}) as Record<string, unknown>,
     );
     if ((what === 'send' || what === 'redact') && this.answers-- <= 0) response.destroy();
+    else if (this.refusesInvitations && what === 'createRoom') sendJson(response, FORBIDDEN, 403);
     else if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
     else sendJson(response, answer);
   }
 
   #answer(parts: readonly string[], as: string, json: Readonly<Record<string, unknown>>): object | null {
     const [room = '', what] = parts[4] === 'rooms' ? parts.slice(5) : ['', parts[4]];
-    if (what === 'createRoom') return { room_id: this.rooms[this.rooms.push(`!made${this.rooms.length}`) - 1] };
+    if (what === 'createRoom') return this.#create(json);
+    if (what === 'joined_rooms') return { joined_rooms: this.rooms };
     if (what === 'join') this.joined.push(`${parts[5]!} ${as}`);
     if (what === 'leave') this.left.push({ who: `${room} ${as}`, reason: String(json['reason']) });
     if (what === 'joined_members') return { joined: Object.fromEntries(this.members(room).map((id) => [id, {}])) };
@@ -102,6 +108,14 @@ export class FakeHomeserver {
   #state(room: string, parts: readonly string[]): object | null {
     if (parts[7] === 'm.room.member') return { membership: this.members(room).includes(parts[8]!) ? 'join' : 'leave' };
     return this.states.get(`${room} ${parts[7]!}`) ?? null;
+  }
+
+  /** As Synapse does: the room is there before an invitation is refused. */
+  #create({ creation_content: content = {} }: Readonly<Record<string, unknown>>): object {
+    const room = `!made${this.rooms.length}`;
+    this.rooms.push(room);
+    this.states.set(`${room} m.room.create`, content as object);
+    return { room_id: room };
   }
 
   #send(transaction: string, said: Said): object {

@@ -304,7 +304,7 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds, maxWaiting }),
       concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
-      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, rooms, log, deadLetterDays }),
     };
   }
 }
