@@ -204,16 +204,17 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
   });
 
   it('a homeserver that stops long after the start is seen to, and so is its return', async () => {
-    const status = async () => {
+    const trouble = async () => {
       const { json } = await ask(`${world.gateway.url}/health/ready`);
-      return (json as { details: { matrix: { status: string } } }).details.matrix.status;
+      return (json as { details: { matrix: { detail?: string } } }).details.matrix.detail ?? null;
     };
-    await eventually('all to be well', async () => (await status()) === 'up');
+    await eventually('all to be well', async () => (await trouble()) === null);
     await world.synapse.stopSynapse();
     await world.bob.send({ to: aliasOf(alice), text: 'are you there?' });
-    await eventually('the gateway to say so', async () => (await status()) !== 'up');
+    const told = await eventually('the gateway to say so', trouble);
+    expect(told).toMatch(/do not reach each other: HOMESERVER_UNREACHABLE/);
     await world.synapse.startSynapse();
-    await eventually('all to be well again', async () => (await status()) === 'up');
+    await eventually('all to be well again', async () => (await trouble()) === null);
     await alice.hear(room, 'are you there?');
   });
 
