@@ -203,6 +203,21 @@ describeWithPeer('synapse', 'When something goes wrong between Matrix and dm3', 
     await world.bob.receive('I am back');
   });
 
+  it('a homeserver that stops long after the start is seen to, and so is its return', async () => {
+    const trouble = async () => {
+      const { json } = await ask(`${world.gateway.url}/health/ready`);
+      return (json as { details: { matrix: { detail?: string } } }).details.matrix.detail ?? null;
+    };
+    await eventually('all to be well', async () => (await trouble()) === null);
+    await world.synapse.stopSynapse();
+    await world.bob.send({ to: aliasOf(alice), text: 'are you there?' });
+    const told = await eventually('the gateway to say so', trouble);
+    expect(told).toMatch(/do not reach each other: HOMESERVER_UNREACHABLE/);
+    await world.synapse.startSynapse();
+    await eventually('all to be well again', async () => (await trouble()) === null);
+    await alice.hear(room, 'are you there?');
+  });
+
   it('a homeserver that is restarted has thirty messages each way in order, and once', async () => {
     await surviveOutage(world, { alice, room, away: async () => undefined });
   }, 120_000);

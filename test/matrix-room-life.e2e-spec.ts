@@ -232,6 +232,66 @@ describeWithPeer('synapse', 'The life of a room that is bridged', () => {
   });
 });
 
+describeWithPeer('synapse', 'A room that is named from elsewhere', () => {
+  const world = matrixWorld();
+  let alice: MatrixUser;
+  let mallory: MatrixUser;
+  let office: string;
+  beforeEach(async () => {
+    [alice, mallory] = [await world.somebody(), await world.somebody()];
+    office = await mallory.createRoom([BOT]);
+    await mallory.hear(office, 'I connect Matrix rooms');
+  });
+
+  const asks = async (words: string): Promise<string | undefined> =>
+    (await answerTo(mallory, office, await mallory.say(office, `!dm3 ${words}`))).content.body;
+  /** How often the bot came and went. */
+  const visits = async (room: string): Promise<unknown[]> =>
+    (await alice.timeline(room))
+      .filter(({ type, state_key }) => type === 'm.room.member' && state_key === BOT)
+      .map(({ content }) => content.membership);
+
+  it('is left again where who named it may not have it bridged', async () => {
+    const { room, alias } = await publicRoom(alice);
+    expect(await asks(`bridge ${alias} bob.eth`)).toContain('Only who is in the room can do that');
+    expect(await visits(room)).toEqual(['join', 'leave']);
+    await mallory.join(room);
+    expect(await asks(`bridge ${alias} bob.eth`)).toContain('you need the right to change the settings');
+    expect(await visits(room)).toEqual(['join', 'leave', 'join', 'leave']);
+    expect(await alice.messages(room)).toEqual([]);
+  });
+
+  it('is not entered for what can be told without', async () => {
+    const state = [
+      { type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'world_readable' } },
+    ];
+    const { room, alias } = await publicRoom(alice, { initial_state: state });
+    expect(await asks(`bridge ${alias} bob.eth`)).toContain('Only who is in the room can do that');
+    expect(await asks(`bridge ${alias} nobody.eth`)).toContain('none of them can be reached');
+    expect(await asks(`members ${alias}`)).toContain('is not bridged');
+    expect(await visits(room)).toEqual([]);
+  });
+
+  it('is not left where the bot was there before', async () => {
+    const { room, alias } = await publicRoom(alice);
+    await alice.invite(room, BOT);
+    await alice.untilMember(room, BOT, 'join');
+    expect(await asks(`bridge ${alias} bob.eth`)).toContain('Only who is in the room can do that');
+    const bridged = await bridgedRoom(alice, 'bob.eth');
+    for (const verb of ['bridge', 'unbridge', 'members'])
+      expect(await asks(`${verb} ${bridged.alias}`)).toContain('Only who is in the room can do that');
+    for (const each of [room, bridged.room]) expect(await visits(each)).toEqual(['invite', 'join']);
+  });
+
+  it('is left again where it is encrypted', async () => {
+    const encryption = { algorithm: 'm.megolm.v1.aes-sha2' };
+    const state = [{ type: 'm.room.encryption', state_key: '', content: encryption }];
+    const { room } = await publicRoom(mallory, { initial_state: state });
+    expect(await asks(`bridge ${room} bob.eth`)).toContain('This room is encrypted');
+    await mallory.untilMember(room, BOT, 'leave');
+  });
+});
+
 describeWithPeer('synapse', 'A room whose members are asked first', () => {
   const world = matrixWorld({ matrix: { askMembers: true, bridgeBy: ['@user1:*'], maxMembers: 1 } });
 

@@ -7,6 +7,8 @@ export interface Said {
   readonly room: string;
   readonly as: string;
   readonly content: Readonly<Record<string, unknown>>;
+  /** Id of the event. */
+  readonly id: string;
 }
 
 /** A call that a ghost makes. */
@@ -17,6 +19,8 @@ export interface FakeCall {
   readonly room: string;
   readonly as: string;
 }
+
+const FORBIDDEN = { errcode: 'M_FORBIDDEN', error: 'She takes no invitations' };
 
 /** As much of a homeserver as chats and rooms need: it knows everybody, and remembers transaction ids as Synapse does. */
 export class FakeHomeserver {
@@ -33,6 +37,12 @@ export class FakeHomeserver {
   /** Who is in a room, besides those who ask. */
   members: (room: string) => readonly string[] = () => [];
   readonly calls: FakeCall[] = [];
+  /** Rooms are made without those who are invited. */
+  refusesInvitations = false;
+  /** How often something was uploaded. */
+  uploads = 0;
+  /** So many more sends and redactions are answered; those after them are done, and their answers are lost. */
+  answers = Infinity;
   readonly #transactions = new Set<string>();
 
   private constructor(private readonly server: TestServer) {
@@ -69,24 +79,29 @@ export class FakeHomeserver {
       sendJson(response, { errcode: 'M_FORBIDDEN', error: 'not allowed' }, 403);
       return;
     }
-    const answer = this.#answer(parts, as, (body ? JSON.parse(body) : {}) as Record<string, unknown>);
-    if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
+    const answer = this.#answer(
+      parts,
+      as,
+      (isJson(request) && body ? JSON.parse(body) : {}) as Record<string, unknown>,
+    );
+    if ((what === 'send' || what === 'redact') && this.answers-- <= 0) response.destroy();
+    else if (this.refusesInvitations && what === 'createRoom') sendJson(response, FORBIDDEN, 403);
+    else if (answer === null) sendJson(response, { errcode: 'M_NOT_FOUND', error: 'none' }, 404);
     else sendJson(response, answer);
   }
 
   #answer(parts: readonly string[], as: string, json: Readonly<Record<string, unknown>>): object | null {
     const [room = '', what] = parts[4] === 'rooms' ? parts.slice(5) : ['', parts[4]];
-    if (what === 'createRoom') return { room_id: this.rooms[this.rooms.push(`!made${this.rooms.length}`) - 1] };
+    if (what === 'createRoom') return this.#create(json);
+    if (what === 'joined_rooms') return { joined_rooms: this.rooms };
     if (what === 'join') this.joined.push(`${parts[5]!} ${as}`);
     if (what === 'leave') this.left.push({ who: `${room} ${as}`, reason: String(json['reason']) });
     if (what === 'joined_members') return { joined: Object.fromEntries(this.members(room).map((id) => [id, {}])) };
     if (what === 'messages') return { chunk: [] };
-    if (what === 'redact') {
-      this.redacted.push({ room, event: parts[7]! });
-      return { event_id: `$${parts.join('/')}` };
-    }
+    if (what === 'redact') return this.#redact(parts.join('/'), { room, event: parts[7]! });
+    if (what === 'upload') return { content_uri: `mxc://hs.test/file${++this.uploads}` };
     if (what === 'state') return this.#state(room, parts);
-    if (what === 'send') return this.#send(parts.join('/'), { room, as, content: json });
+    if (what === 'send') return this.#send(parts.join('/'), { room, as, content: json, id: `$${parts.join('/')}` });
     return {};
   }
 
@@ -95,9 +110,27 @@ export class FakeHomeserver {
     return this.states.get(`${room} ${parts[7]!}`) ?? null;
   }
 
+  /** As Synapse does: the room is there before an invitation is refused. */
+  #create({ creation_content: content = {} }: Readonly<Record<string, unknown>>): object {
+    const room = `!made${this.rooms.length}`;
+    this.rooms.push(room);
+    this.states.set(`${room} m.room.create`, content as object);
+    return { room_id: room };
+  }
+
   #send(transaction: string, said: Said): object {
     if (!this.#transactions.has(`${transaction} ${said.as}`)) this.said.push(said);
     this.#transactions.add(`${transaction} ${said.as}`);
     return { event_id: `$${transaction}` };
   }
+
+  #redact(transaction: string, what: { room: string; event: string }): object {
+    if (!this.#transactions.has(transaction)) this.redacted.push(what);
+    this.#transactions.add(transaction);
+    return { event_id: `$${transaction}` };
+  }
+}
+
+function isJson({ headers }: IncomingMessage): boolean {
+  return headers['content-type'] === 'application/json';
 }

@@ -19,7 +19,7 @@ import { formatAddress, isMatrix } from './address.js';
 import { MatrixApi } from './api.js';
 import type { MatrixConfig } from './config.js';
 import { Doorkeeper } from './doorkeeper.js';
-import { AdapterStoppedError, AppserviceRefusedError } from './errors.js';
+import { AdapterStoppedError, AppserviceRefusedError, type HomeserverError } from './errors.js';
 import type { MatrixEvent } from './event.js';
 import { EventStore } from './event.store.js';
 import { isGhostId } from './ghost-id.js';
@@ -228,7 +228,8 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     const { config, registration, db, sealer, clock, log } = this.options;
     const { serverName, homeserverUrl: url } = config;
     const timeoutMs = config.timeoutSeconds * 1_000;
-    const homeserver = new Homeserver({ url, token: registration.as_token, timeoutMs });
+    const onOutcome = (error: HomeserverError | null) => this.#running?.introduction.noticed(error);
+    const homeserver = new Homeserver({ url, token: registration.as_token, timeoutMs, onOutcome });
     const api = new MatrixApi(homeserver);
     const [rooms, events] = [new RoomStore(sealer), new EventStore(sealer)];
     const now = () => clock.now();
@@ -303,7 +304,7 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
       inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds, maxWaiting }),
       concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
-      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, log, deadLetterDays }),
+      housekeeping: new MatrixHousekeeping({ db, inbox: store, events, rooms, log, deadLetterDays }),
     };
   }
 }

@@ -57,11 +57,14 @@ export class MatrixApi {
     });
   }
 
-  /** @param via a server that knows the room, where ours may not */
-  async join(as: string, room: string, via?: string): Promise<void> {
+  /**
+   * @param via a server that knows the room, where ours may not
+   * @param reason stands in the membership; not where he is in the room already
+   */
+  async join(as: string, room: string, via?: string, reason?: string): Promise<void> {
     const query: Readonly<Record<string, string>> = via === undefined ? {} : { via, server_name: via };
     const where = path`/_matrix/client/v3/join/${room}`;
-    await this.homeserver.call({ method: 'POST', path: where, as, query, json: {} });
+    await this.homeserver.call({ method: 'POST', path: where, as, query, json: { reason } });
   }
 
   async leave(as: string, room: string, reason: string): Promise<void> {

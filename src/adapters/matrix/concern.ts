@@ -46,7 +46,7 @@ export class Concern {
    */
   async #concerned(events: readonly MatrixEvent[]): Promise<Set<string>> {
     const { db, inbox, rooms } = this.parts;
-    const making = await rooms.making(db);
+    const making = await rooms.making(db, [...new Set(events.flatMap(peopleOf))]);
     const ids = [...new Set(events.map(({ room_id }) => room_id))];
     const found = new Set(await inbox.busyRooms(db, ids));
     for (const event of events) if (isOfOne(making, event)) found.add(event.room_id);
@@ -68,6 +68,10 @@ export class Concern {
 }
 
 /** A chat that is being made: which room it is may not be known yet. */
-function isOfOne(making: readonly Room[], { sender, state_key: subject }: MatrixEvent): boolean {
-  return making.some(({ user }) => user === sender || user === subject);
+function isOfOne(making: readonly Room[], event: MatrixEvent): boolean {
+  return making.some(({ user }) => peopleOf(event).includes(user));
+}
+
+function peopleOf({ sender, state_key: subject }: MatrixEvent): string[] {
+  return subject ? [sender, subject] : [sender];
 }

@@ -9,6 +9,8 @@ export interface HomeserverOptions {
   readonly timeoutMs: number;
   /** How long one call may wait, all in all, because the homeserver asks it to. */
   readonly patienceMs?: number;
+  /** Told what came of each call: null where it was answered as it should. */
+  readonly onOutcome?: (error: HomeserverError | null) => void;
 }
 
 export interface Call {
@@ -71,6 +73,18 @@ export class Homeserver {
 
   /** For answers that are no JSON: the body is the caller's to read. @throws HomeserverError */
   async open(call: Call): Promise<Response> {
+    const { onOutcome } = this.options;
+    try {
+      const response = await this.#open(call);
+      onOutcome?.(null);
+      return response;
+    } catch (error) {
+      if (error instanceof HomeserverError) onOutcome?.(error);
+      throw error;
+    }
+  }
+
+  async #open(call: Call): Promise<Response> {
     let patienceMs = this.options.patienceMs ?? PATIENCE_MS;
     for (;;) {
       const response = await this.#fetch(call);

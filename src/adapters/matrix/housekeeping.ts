@@ -5,11 +5,13 @@ import { inSteps } from '../../storage/in-steps.js';
 import type { EventStore } from './event.store.js';
 import type { InboxStore } from './inbox.store.js';
 import { MATRIX } from './network.js';
+import type { RoomStore } from './room.store.js';
 
 interface Parts {
   readonly db: Database;
   readonly inbox: InboxStore;
   readonly events: EventStore;
+  readonly rooms: RoomStore;
   readonly log: EventLog;
   /** How long an operator may try again what failed for good. */
   readonly deadLetterDays: number;
@@ -20,6 +22,8 @@ const EVERY_MS = 60 * 60_000;
 const SETTLED_DAYS = 37;
 /** As long as the message map: replies and reactions find their target. */
 const EVENT_DAYS = 400;
+/** Longer than any message is tried for which a chat is made. */
+const MAKING_DAYS = 30;
 
 /** Removes what has outlived its time, in small steps. */
 export class MatrixHousekeeping {
@@ -49,12 +53,13 @@ export class MatrixHousekeeping {
   }
 
   async #removeAll(): Promise<void> {
-    const { db, inbox, events, deadLetterDays } = this.parts;
+    const { db, inbox, events, rooms, deadLetterDays } = this.parts;
     const { signal } = this.#stopped;
     const removals = [
       (limit: number) => inbox.eraseFailed(db, deadLetterDays, limit),
       (limit: number) => inbox.purge(db, SETTLED_DAYS, limit),
       (limit: number) => events.purge(db, EVENT_DAYS, limit),
+      (limit: number) => rooms.giveUp(db, MAKING_DAYS, limit),
     ];
     for (const step of removals) await inSteps(step, { signal }).catch((error: unknown) => this.#complain(error));
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RemoteId } from '../../common/ids.js';
+import type { Part } from './rendering.js';
 
 /**
  * A part of a message on its way to Matrix. The core needs an id before the homeserver gives one, the homeserver a
@@ -30,4 +31,14 @@ export function readPartId(remoteId: RemoteId | string): PartId | null {
 /** Transaction id of something the gateway does once for each event, whatever it is called. */
 export function transactionFor(purpose: string, eventId: string): string {
   return `dm3.${purpose}.${messageOf(`${purpose} ${eventId}`)}`;
+}
+
+/** Tells whether two files are the same; null for a text. */
+export function fileDigest(part: Part): string | null {
+  if (part.kind === 'text') return null;
+  const { name, mediaType, base64 } = part;
+  return createHash('sha256')
+    .update(JSON.stringify([name, mediaType]))
+    .update(base64)
+    .digest('base64url');
 }

@@ -1,15 +1,22 @@
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
 
+export interface TextPart {
+  readonly kind: 'text';
+  readonly body: string;
+  readonly html: string | null;
+  /** User ids; older rows do not name them. */
+  readonly mentions?: readonly string[];
+}
+
+export interface FilePart {
+  readonly kind: 'file';
+  readonly name: string;
+  readonly mediaType: string;
+  readonly base64: string;
+}
+
 /** A part of a message: one event. */
-export type Part =
-  | {
-      readonly kind: 'text';
-      readonly body: string;
-      readonly html: string | null;
-      /** User ids; older rows do not name them. */
-      readonly mentions?: readonly string[];
-    }
-  | { readonly kind: 'file'; readonly name: string; readonly mediaType: string; readonly base64: string };
+export type Part = TextPart | FilePart;
 
 /** Who speaks in a direct chat, and to whom. */
 export interface ChatSpeaker {

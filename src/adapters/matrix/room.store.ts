@@ -48,10 +48,12 @@ export class RoomStore {
 
   async add(db: Queryable, room: Omit<Room, 'id' | 'toldEncrypted'>): Promise<Room> {
     const id = randomUUID();
-    const sql = `INSERT INTO matrix_room (id, room_key, pair_key, state, sealed_room) VALUES ($1, $2, $3, $4, $5)`;
+    const sql = `INSERT INTO matrix_room (id, room_key, pair_key, state, sealed_room, user_key)
+      VALUES ($1, $2, $3, $4, $5, $6)`;
     const { state, ...sealed } = room;
     const roomKey = room.roomId === null ? null : this.#roomKey(room.roomId);
-    await db.query(sql, [id, roomKey, this.#pairKey(room), state, this.#seal(id, sealed)]);
+    const userKey = state === 'making' ? this.#userKey(room.user) : null;
+    await db.query(sql, [id, roomKey, this.#pairKey(room), state, this.#seal(id, sealed), userKey]);
     return { ...room, id, toldEncrypted: false };
   }
 
@@ -67,17 +69,26 @@ export class RoomStore {
     return this.#open(await db.query<Row>(sql, [this.#pairKey(pair)], 'matrix-room-latest'));
   }
 
-  /** Those that are about to be made: few, and not for long. */
-  async making(db: Queryable): Promise<Room[]> {
-    const sql = `SELECT ${COLUMNS} FROM matrix_room WHERE state = 'making'`;
-    return (await db.query<Row>(sql, [], 'matrix-room-making')).map((row) => this.#open([row])!);
+  /** Those that are about to be made for one of these: few, and not for long. Older rows may be anybody's. */
+  async making(db: Queryable, users: readonly string[]): Promise<Room[]> {
+    const sql = `SELECT ${COLUMNS} FROM matrix_room
+      WHERE state = 'making' AND (user_key = ANY ($1::bytea[]) OR user_key IS NULL)`;
+    const rows = await db.query<Row>(sql, [users.map((user) => this.#userKey(user))], 'matrix-room-making');
+    return rows.map((row) => this.#open([row])!).filter(({ user }) => users.includes(user));
+  }
+
+  /** What was begun more than `days` ago comes to nothing: nobody tries it any more. @returns how many, `limit` at most */
+  async giveUp(db: Queryable, days: number, limit: number): Promise<number> {
+    const sql = `UPDATE matrix_room SET state = 'closed', user_key = NULL WHERE id IN (SELECT id FROM matrix_room
+      WHERE state = 'making' AND created_at < now() - make_interval(days => $1) LIMIT $2) RETURNING 1`;
+    return (await db.query(sql, [days, limit])).length;
   }
 
   async settle(db: Queryable, room: Room, change: Partial<Sealed> & { state: RoomState }): Promise<Room> {
     const { state, ...changed } = change;
     const { roomId, ghost, name, identity, user } = { ...room, ...changed };
-    const sql = `UPDATE matrix_room SET state = $2, room_key = $3, pair_key = $4, sealed_room = $5, used_at = now()
-      WHERE id = $1`;
+    const sql = `UPDATE matrix_room SET state = $2, room_key = $3, pair_key = $4, sealed_room = $5, used_at = now(),
+      user_key = CASE WHEN $2 = 'making' THEN user_key END WHERE id = $1`;
     const roomKey = roomId === null ? null : this.#roomKey(roomId);
     const sealed = { roomId, ghost, name, identity, user };
     await db.query(sql, [room.id, state, roomKey, this.#pairKey({ identity, user }), this.#seal(room.id, sealed)]);
@@ -104,6 +115,10 @@ export class RoomStore {
 
   #roomKey(roomId: string): Buffer {
     return this.sealer.keyedHash('matrix room', roomId);
+  }
+
+  #userKey(user: string): Buffer {
+    return this.sealer.keyedHash('matrix room user', user);
   }
 
   #pairKey({ identity, user }: Pair): Buffer {

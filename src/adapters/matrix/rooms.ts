@@ -1,5 +1,6 @@
 import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
 import type { Database } from '../../storage/database.js';
+import { HomeserverError } from './errors.js';
 import { objectIn } from './event.js';
 import { ifAllowed, type MatrixApi } from './api.js';
 import type { ChatSpeaker } from './rendering.js';
@@ -46,8 +47,8 @@ export class MatrixRooms {
     const { db, store } = this.parts;
     const known = await store.find(db, roomId);
     if (known) return known;
-    for (const room of await store.making(db)) {
-      if (room.user === user && (await this.#isMarked(room, roomId))) return this.#make(room, roomId);
+    for (const room of await store.making(db, [user])) {
+      if (await this.#isMarked(room, roomId)) return this.#make(room, roomId);
     }
     return null;
   }
@@ -70,7 +71,7 @@ export class MatrixRooms {
       case 'declined':
         throw declined(speaker.user);
       case 'making':
-        return this.#make(room, (await this.#alreadyMade(room)) ?? (await this.#create(room)));
+        return this.#begin(room, async () => (await this.#found(room)) ?? this.#create(room));
       default:
         return this.#makeNew(speaker);
     }
@@ -81,7 +82,24 @@ export class MatrixRooms {
     if (user.endsWith(`:${serverName}`) && !(await api.hasProfile(user))) throw noSuchUser(user);
     await this.parts.newChat({ identity });
     const room = await store.add(db, { state: 'making', roomId: null, identity, name, ghost, user });
-    return this.#make(room, await this.#create(room));
+    return this.#begin(room, () => this.#create(room));
+  }
+
+  /** What is refused for good is over: the next message begins anew. */
+  async #begin(room: Room, making: () => Promise<string>): Promise<Room & { roomId: string }> {
+    const roomId = await making().catch(async (error: unknown) => {
+      if (error instanceof HomeserverError && !error.retryable) await this.#abandon(room);
+      throw error;
+    });
+    return this.#make(room, roomId);
+  }
+
+  /** A homeserver may have made the room before it refused the invitation. */
+  async #abandon(room: Room): Promise<void> {
+    const { db, api, store } = this.parts;
+    const made = await this.#alreadyMade(room);
+    if (made !== null) await ifAllowed(api.leave(room.ghost, made, 'Nobody can be invited here.'));
+    await store.settle(db, room, { state: 'closed' });
   }
 
   /** The row first, then the room, which bears the row's id: a crash in between finds it again. */
@@ -100,13 +118,17 @@ export class MatrixRooms {
   }
 
   /** A room that was made just before a crash, or whose answer was lost on the way. */
+  async #found(room: Room): Promise<string | null> {
+    const roomId = await this.#alreadyMade(room);
+    if (roomId !== null) await this.#ensureInvited(room, roomId);
+    return roomId;
+  }
+
   async #alreadyMade(room: Room): Promise<string | null> {
     const { db, api, store } = this.parts;
     for (const roomId of await api.joinedRooms(room.ghost)) {
       if (await store.find(db, roomId)) continue;
-      if (!(await this.#isMarked(room, roomId))) continue;
-      await this.#ensureInvited(room, roomId);
-      return roomId;
+      if (await this.#isMarked(room, roomId)) return roomId;
     }
     return null;
   }

@@ -1,13 +1,14 @@
 import { DeliveryFailedError } from '../../gateway/adapter/errors.js';
-import type { RemoteId } from '../../common/ids.js';
 import type { Database } from '../../storage/database.js';
 import { isRefusal, type MatrixApi } from './api.js';
+import { answering, edited, fits, fitted, pinging, textContent, threaded, type Content } from './contents.js';
+import { editSteps, type EditStep } from './edit-steps.js';
 import { HomeserverError, toDeliveryError } from './errors.js';
-import type { EventStore } from './event.store.js';
+import { NOTHING_SAID, type EventStore, type Listing, type Standing } from './event.store.js';
 import type { MatrixGhosts } from './ghosts.js';
 import { linkTo } from './mentions.js';
 import { decodedPieces, type MediaLimit } from './media.js';
-import { partId, transactionFor } from './part-id.js';
+import { fileDigest, partId, transactionFor } from './part-id.js';
 import { isCommandText } from './portals/command-text.js';
 import type { MemberCommands } from './portals/member-commands.js';
 import type { MatrixPortals, Place } from './portals/portals.js';
@@ -35,8 +36,6 @@ interface Parts {
   readonly events: EventStore;
   readonly limit: MediaLimit;
 }
-
-type Content = Readonly<Record<string, unknown>>;
 
 type Said = Exclude<RenderedMatrix, RenderedNotice | RenderedRetraction>;
 
@@ -69,7 +68,7 @@ export class MatrixSender {
       case 'message':
         return this.#message(place, await this.#addressed(rendered), targets[0]);
       case 'edit':
-        return this.#edit(place, await this.#addressed(rendered), targets[0]);
+        return this.#edit(place, await this.#addressed(rendered));
       case 'reaction':
         return this.#react(place, rendered, targets[0]);
       case 'delete':
@@ -97,8 +96,10 @@ export class MatrixSender {
     if (!('portal' in speaker)) return rendered;
     const text = parts.map((part) => (part.kind === 'text' ? part.body : '')).join('\n');
     const people = await this.parts.portals.mentionable(speaker, text);
-    const named = (part: Part, index: number) =>
-      part.kind === 'text' && index < LOOKED_AT ? textPart(part.body, people) : part;
+    const named = (part: Part, index: number) => {
+      const pills = part.kind === 'text' && index < LOOKED_AT ? textPart(part.body, people) : null;
+      return pills && fits(pills) ? pills : part;
+    };
     return { ...rendered, parts: parts.map(named) };
   }
 
@@ -155,18 +156,42 @@ export class MatrixSender {
     const { message, parts, thread } = rendered;
     for (const [index, part] of parts.entries()) {
       const relation = thread === null ? answering(index === 0 ? target : undefined) : threaded(thread, target);
-      await this.#say(place, { message, index }, { ...(await this.#content(place.as, part)), ...relation });
+      const content = { ...(await this.#content(place.as, part)), ...relation };
+      await this.#say(place, { message, index }, content, { file: fileDigest(part) });
     }
   }
 
-  /** Where the message that was changed is not known here, the new text is said as one. */
-  async #edit(place: Place, rendered: RenderedText, target: string | undefined): Promise<void> {
-    const { message, parts } = rendered;
-    for (const [index, part] of parts.entries()) {
-      const content = await this.#content(place.as, part);
-      const said = index === 0 ? edited(content, target) : content;
-      await this.#say(place, { message, index }, said);
+  /** Part by part. Where the message that was changed is not known here, the new text is said as one. */
+  async #edit(place: Place, rendered: RenderedText): Promise<void> {
+    const { db, events } = this.parts;
+    const { target } = rendered;
+    const standing = target === null ? NOTHING_SAID : await events.standing(db, target);
+    for (const step of editSteps(rendered, standing)) await this.#step(place, step, { rendered, standing });
+  }
+
+  async #step(
+    place: Place,
+    step: EditStep,
+    { rendered: { message, thread }, standing }: { rendered: RenderedText; standing: Standing },
+  ): Promise<void> {
+    if (step.kind === 'redact') return this.#takeOut(place, message, step.eventId);
+    const { part, index } = step;
+    const content = await this.#content(place.as, part);
+    if (step.kind === 'replace') {
+      return this.#say(place, { message, index }, edited(content, step.eventId), { root: standing.message });
     }
+    const isAll = standing.events.length === 0;
+    const said = isAll && index === 0 ? edited(content, undefined) : content;
+    const relation = thread === null ? {} : threaded(thread, standing.events[0]?.eventId);
+    const { under } = step;
+    await this.#say(place, { message, index }, { ...said, ...relation }, { under, file: fileDigest(part) });
+  }
+
+  /** What the changed message says no more. The event keeps its author, and is no part of the message any longer. */
+  async #takeOut(place: Place, message: string, eventId: string): Promise<void> {
+    const { api, db, events } = this.parts;
+    await api.redact({ ...place, txn: transactionFor('surplus', `${message} ${eventId}`) }, eventId);
+    await events.unlist(db, eventId);
   }
 
   async #react(place: Place, { message, key }: RenderedReaction, target: string | undefined): Promise<void> {
@@ -174,7 +199,7 @@ export class MatrixSender {
     if (!target) return this.#say(place, part, { msgtype: 'm.text', body: `Reacted with ${key}`, ...pinging() });
     const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key } };
     try {
-      await this.#say(place, part, content, 'm.reaction');
+      await this.#say(place, part, content, { type: 'm.reaction' });
     } catch (error) {
       if (!isRefusal(error, 'M_DUPLICATE_ANNOTATION')) throw error;
     }
@@ -194,11 +219,11 @@ export class MatrixSender {
     place: Place,
     part: { message: string; index: number },
     content: Content,
-    type = 'm.room.message',
+    { type = 'm.room.message', ...listing }: Listing & { readonly type?: string } = {},
   ): Promise<void> {
     const { api, db, events } = this.parts;
-    const eventId = await this.#passing(place, api.send({ ...place, txn: partId(part) }, type, content));
-    await events.addSent(db, eventId, place.as, part);
+    const eventId = await this.#passing(place, api.send({ ...place, txn: partId(part) }, type, fitted(content)));
+    await events.addSent(db, eventId, place.as, part, listing);
   }
 
   /** A room that is being upgraded takes nothing any more, until all have gone over to the next one. */
@@ -213,8 +238,7 @@ export class MatrixSender {
   }
 
   async #content(as: string, part: Part): Promise<Content> {
-    if (part.kind === 'text')
-      return { msgtype: 'm.text', body: part.body, ...formatted(part.html), ...pinging(part.mentions) };
+    if (part.kind === 'text') return textContent(part);
     const { name, mediaType, base64 } = part;
     const sizeBytes = Buffer.byteLength(base64, 'base64');
     const url = await this.parts.api.upload(as, { name, mediaType, sizeBytes, pieces: () => decodedPieces(base64) });
@@ -238,34 +262,6 @@ export class MatrixSender {
 
 function isCommand(rendered: RenderedMatrix): rendered is RenderedText {
   return rendered.kind === 'message' && rendered.parts[0]?.kind === 'text' && isCommandText(rendered.parts[0].body);
-}
-
-function formatted(html: string | null): Content {
-  return html === null ? {} : { format: 'org.matrix.custom.html', formatted_body: html };
-}
-
-function answering(target: RemoteId | string | undefined): Content {
-  return target ? { 'm.relates_to': { 'm.in_reply_to': { event_id: target } } } : {};
-}
-
-/** Clients that know no threads see an answer to its last message. */
-function threaded(thread: string, target: string | undefined): Content {
-  const fallback = { is_falling_back: !target || target === thread, 'm.in_reply_to': { event_id: target ?? thread } };
-  return { 'm.relates_to': { rel_type: 'm.thread', event_id: thread, ...fallback } };
-}
-
-/** Without it, clients look for names in the text and wake people up by accident (Matrix 1.7). */
-function pinging(userIds: readonly string[] = []): Content {
-  return { 'm.mentions': userIds.length === 0 ? {} : { user_ids: userIds } };
-}
-
-/** Nobody is woken up again by what was said before. */
-function edited(content: Content, target: string | undefined): Content {
-  const body = String(content['body']);
-  if (!target) return { ...content, body: `Edited:\n\n${body}` };
-  const relation = { rel_type: 'm.replace', event_id: target };
-  const { 'm.relates_to': _, ...fresh } = content;
-  return { ...content, ...pinging(), body: `* ${body}`, 'm.new_content': fresh, 'm.relates_to': relation };
 }
 
 function msgtypeOf(mediaType: string): string {

@@ -2,17 +2,21 @@ import type { OutgoingMessage, OutgoingNotice, Rendering } from '../../gateway/a
 import { DeliveryFailedError, UnsupportedMessageError } from '../../gateway/adapter/errors.js';
 import type { NeutralAttachment, NeutralMessage } from '../../gateway/adapter/message.js';
 import { formatAddress, isRoom, parseUserId, userOf } from './address.js';
+import { fits } from './contents.js';
 import { readContext, type MatrixContext } from './context.js';
 import { isReceiptId } from './event.js';
 import { ghostId } from './ghost-id.js';
 import { formatMarkdown } from './html.js';
 import type { Mentionable } from './mentions.js';
 import { messageOf, partId, readPartId } from './part-id.js';
-import { encodeRendering, type Part, type RenderedMatrix, type Speaker } from './rendering.js';
+import { encodeRendering, type Part, type RenderedMatrix, type Speaker, type TextPart } from './rendering.js';
 import { cleanFileName, cleanText } from './text.js';
 
-/** An event has 65,536 bytes at most; JSON may double a byte, and the text stands there again as HTML. */
+/** JSON may double a byte, and an edit says the text twice: without formatting this always fits. */
 const MAX_PART_BYTES = 12_000;
+/** A text is not cut smaller than this for the sake of its formatting, nor where that is so many times as long. */
+const MIN_PART_BYTES = 1_500;
+const MAX_HTML_FACTOR = 10;
 /** Names are looked for in so many parts of a long text. */
 export const LOOKED_AT = 8;
 
@@ -123,14 +127,28 @@ function onlyOwn(target: OutgoingMessage['target']): OutgoingMessage['target'] {
 
 function partsOf({ text, attachments }: NeutralMessage, people: readonly Mentionable[]): Part[] {
   const links = attachments.flatMap(({ name, content }) => ('uri' in content ? [`[${name}](${content.uri})`] : []));
-  const whole = [cleanText(text), ...links].filter(Boolean).join('\n\n');
+  const whole = [cleanText(text), ...links].filter(Boolean).join('\n\n').toWellFormed();
   const files = attachments.flatMap(filePart);
-  const texts = whole === '' && files.length > 0 ? [] : pieces(whole);
-  return [...texts.map((body, index) => textPart(body, index < LOOKED_AT ? people : [])), ...files];
+  return [...(whole === '' && files.length > 0 ? [] : textParts(whole, people)), ...files];
+}
+
+/** Parts that fit into events: as HTML, lists of short lines and tables are many times as long. */
+function textParts(text: string, people: readonly Mentionable[]): TextPart[] {
+  const found: TextPart[] = [];
+  const waiting = pieces(text);
+  for (let body = waiting.shift(); body !== undefined; body = waiting.shift()) {
+    const part = textPart(body, found.length < LOOKED_AT ? people : []);
+    const bytes = Buffer.byteLength(body);
+    if (fits(part)) found.push(part);
+    else if (bytes > MIN_PART_BYTES && (part.html?.length ?? 0) < bytes * MAX_HTML_FACTOR)
+      waiting.unshift(...pieces(body, Math.ceil(bytes / 2)));
+    else found.push({ ...part, html: null });
+  }
+  return found;
 }
 
 /** @param people whose names become pills */
-export function textPart(body: string, people: readonly Mentionable[]): Part {
+export function textPart(body: string, people: readonly Mentionable[]): TextPart {
   const { html, mentioned } = formatMarkdown(body, people);
   return { kind: 'text', body, html, mentions: mentioned };
 }
@@ -142,19 +160,27 @@ function filePart({ name, mediaType, content }: NeutralAttachment): Part[] {
 }
 
 /** Long texts go whole, as several events; they are cut between paragraphs or lines where that is possible. */
-export function pieces(text: string): string[] {
+export function pieces(text: string, maxBytes = MAX_PART_BYTES): string[] {
   const found: string[] = [];
   let rest = text;
-  while (Buffer.byteLength(rest) > MAX_PART_BYTES) {
-    const head = headOf(rest);
-    found.push(head.trimEnd());
+  while (Buffer.byteLength(rest) > maxBytes) {
+    const head = headOf(rest, maxBytes);
+    found.push(withoutEnd(head));
     rest = rest.slice(head.length);
   }
-  return [...found, rest];
+  return [...found, rest].filter((piece, index, { length }) => length === 1 || withoutEnd(piece) !== '');
 }
 
-function headOf(text: string): string {
-  const fitting = new TextDecoder().decode(Buffer.from(text).subarray(0, MAX_PART_BYTES), { stream: true });
+/** Of the blanks that it was cut at; others are part of the text. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && ' \t\n'.includes(text[end - 1]!)) end -= 1;
+  return text.slice(0, end);
+}
+
+function headOf(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text.slice(0, maxBytes)).subarray(0, maxBytes);
+  const fitting = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
   for (const sign of ['\n\n', '\n', ' ']) {
     const at = fitting.lastIndexOf(sign);
     if (at > fitting.length / 2) return fitting.slice(0, at + sign.length);

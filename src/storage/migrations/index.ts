@@ -20,6 +20,7 @@ import { MatrixInboxCare1790003200000 } from './1790003200000-matrix-inbox-care.
 import { Portals1790003300000 } from './1790003300000-portals.js';
 import { Leases1790003400000 } from './1790003400000-leases.js';
 import { MatrixFormerRooms1790003500000 } from './1790003500000-matrix-former-rooms.js';
+import { RoomsInTheMaking1790003600000 } from './1790003600000-rooms-in-the-making.js';
 import { MatrixInboxRooms1790003700000 } from './1790003700000-matrix-inbox-rooms.js';
 
 /** Oldest first. A migration that has been released is never edited. */
@@ -46,5 +47,6 @@ export const migrations = [
   Portals1790003300000,
   Leases1790003400000,
   MatrixFormerRooms1790003500000,
+  RoomsInTheMaking1790003600000,
   MatrixInboxRooms1790003700000,
 ];

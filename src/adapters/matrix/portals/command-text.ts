@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { EnsName, EthAddress } from '../../../common/ids.js';
 import { objectIn, textIn, type MatrixEvent } from '../event.js';
 import { withoutReplyFallback } from '../html.js';
+import { FOLLOW_UP } from './follow-up.js';
 
 /** A command, as somebody wrote it. */
 export interface CommandText {
@@ -19,7 +20,7 @@ export const FOLLOW = 'network.dm3.follow';
 
 /** Types of our own: nobody else gives such an order. */
 export function isOurOrder(type: string): boolean {
-  return type === MEMBER_COMMAND || type === FOLLOW;
+  return type === MEMBER_COMMAND || type === FOLLOW || type === FOLLOW_UP;
 }
 
 export function isCommandText(body: string): boolean {

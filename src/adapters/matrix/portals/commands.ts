@@ -3,14 +3,15 @@ import type { EnsName, ForeignAddress } from '../../../common/ids.js';
 import type { GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
 import type { Database } from '../../../storage/database.js';
 import { parseUserId, toForeign } from '../address.js';
-import { isRefusal, type MatrixApi } from '../api.js';
+import { ifAllowed, isRefusal, type MatrixApi } from '../api.js';
 import type { MatrixBot } from '../bot.js';
 import { HomeserverError, isOfAnotherServer } from '../errors.js';
-import type { MatrixEvent } from '../event.js';
+import { objectIn, textIn, type MatrixEvent } from '../event.js';
 import { ghostId, isGhostId } from '../ghost-id.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { MatrixLimits } from '../limits.js';
 import type { MatrixLinking } from '../linking.js';
+import { messageOf } from '../part-id.js';
 import type { RoomStore } from '../room.store.js';
 import { cleanLine, shortList } from '../text.js';
 import type { CommandText } from './command-text.js';
@@ -43,6 +44,12 @@ interface Order {
   /** The room it is about. */
   readonly room: string;
   readonly words: readonly string[];
+}
+
+/** Those who were named, and lines about the others. */
+interface People {
+  readonly found: readonly Target[];
+  readonly lines: string[];
 }
 
 /** A person asked for something that is not to be had; the sentence is the answer. */
@@ -121,17 +128,24 @@ export class RoomCommands {
   }
 
   async #bridge(order: Order): Promise<string> {
-    const { db, life, store, port, bridgeBy } = this.parts;
+    const { db, store, bridgeBy } = this.parts;
     const { event, room, words } = order;
     if (!fitsAny(bridgeBy, event.sender)) throw new CommandRefusedError(notAllowed(event.sender));
+    await this.#checkIsNoChat(room);
+    const people = await this.#lookUp(words);
+    const known = await store.find(db, room);
+    if (words.length > 0 && people.found.length === 0 && known?.state !== 'open') {
+      return ['The room is not bridged, since none of them can be reached:', '', ...people.lines].join('\n');
+    }
+    return this.#visiting(order, () => this.#bridgeWith(order, people));
+  }
+
+  async #bridgeWith(order: Order, { found, lines }: People): Promise<string> {
+    const { api, bot, life, port } = this.parts;
+    const { event, room } = order;
     const rights = await this.#rights(order);
     if (!rights.mayRule) throw new CommandRefusedError(mayNot('change the settings of the room'));
-    await this.#checkUsable(room);
-    const { found, lines } = await this.#lookUp(words);
-    const known = await store.find(db, room);
-    if (words.length > 0 && found.length === 0 && known?.state !== 'open') {
-      return ['The room is not bridged, since none of them can be reached:', '', ...lines].join('\n');
-    }
+    if (await api.state(bot.userId, room, 'm.room.encryption')) throw new CommandRefusedError(ENCRYPTED_ROOM);
     const portal = await life.open(room);
     for (const target of found) lines.push(await this.#welcome(portal, target, event));
     const name = port.aliasOf?.(portal.address) ?? portal.shown;
@@ -142,6 +156,10 @@ export class RoomCommands {
   async #unbridge(order: Order): Promise<string> {
     const portal = await this.parts.store.find(this.parts.db, order.room);
     if (!portal) throw new CommandRefusedError(NOT_BRIDGED);
+    return this.#visiting(order, () => this.#unbridgeAs(order, portal));
+  }
+
+  async #unbridgeAs(order: Order, portal: Portal): Promise<string> {
     const rights = await this.#rights(order);
     if (!rights.mayRule) throw new CommandRefusedError(mayNot('change the settings of the room'));
     const why = `The room ${portal.shown} is not bridged any more.`;
@@ -152,7 +170,7 @@ export class RoomCommands {
   async #invite(order: Order): Promise<string> {
     const portal = await this.#portal(order);
     if (order.words.length === 0) throw new CommandRefusedError('Whom? For example: `!dm3 invite bob.eth`.');
-    const rights = await this.#rights(order);
+    const rights = await this.#visiting(order, () => this.#rights(order));
     if (!rights.mayInvite) throw new CommandRefusedError(mayNot('invite people'));
     const { found, lines } = await this.#lookUp(order.words);
     for (const target of found) lines.push(await this.#welcome(portal, target, order.event));
@@ -162,7 +180,7 @@ export class RoomCommands {
   async #remove(order: Order): Promise<string> {
     const { life } = this.parts;
     const portal = await this.#portal(order);
-    const rights = await this.#rights(order);
+    const rights = await this.#visiting(order, () => this.#rights(order));
     if (!rights.mayRemove) throw new CommandRefusedError(mayNot('remove people'));
     const member = await this.#memberNamed(portal, order.words[0] ?? '');
     const why = `${order.event.sender} has removed you from the room ${portal.shown}.`;
@@ -172,7 +190,7 @@ export class RoomCommands {
 
   async #members(order: Order): Promise<string> {
     const portal = await this.#portal(order);
-    await this.#rights(order);
+    await this.#visiting(order, () => this.#rights(order));
     return membersText(await this.parts.members.joined(this.parts.db, portal), this.#nameOf(portal));
   }
 
@@ -201,26 +219,66 @@ export class RoomCommands {
   async #rights({ event, room }: Order): Promise<Rights> {
     const { api, bot } = this.parts;
     const as = await bot.ensure();
-    if (room !== event.room_id) await this.#enter(as, room);
     const member = (await api.member(as, room, event.sender)) as { membership?: unknown } | null;
-    if (member?.membership !== 'join') throw new CommandRefusedError('Only who is in the room can do that.');
+    if (member?.membership !== 'join') throw new CommandRefusedError(NOT_IN_IT);
     return rightsIn(api, { as, room, user: event.sender });
   }
 
-  async #enter(as: string, room: string): Promise<void> {
+  /**
+   * In a room that is named from elsewhere: most of what a room is can be seen by its members alone. Where the command
+   * is refused, and has brought the bot in, it leaves again.
+   */
+  async #visiting<T>(order: Order, work: () => Promise<T>): Promise<T> {
+    const { event, room } = order;
+    if (room === event.room_id) return work();
+    await this.#enter(order);
     try {
-      await this.parts.api.join(as, room);
+      return await work();
+    } catch (error) {
+      if (error instanceof CommandRefusedError) await this.#leaveAgain(order);
+      throw error;
+    }
+  }
+
+  /** The reason says who asked for it, and which command: also after a crash it is clear what brought the bot in. */
+  async #enter(order: Order): Promise<void> {
+    const { api, bot } = this.parts;
+    const { event, room } = order;
+    const as = await bot.ensure();
+    if (await this.#isKeptOut(as, order)) throw new CommandRefusedError(NOT_IN_IT);
+    try {
+      await api.join(as, room, undefined, reasonOf(event));
     } catch (error) {
       if (!isRefusal(error, 'M_FORBIDDEN') && !isRefusal(error, 'M_NOT_FOUND')) throw error;
       throw new CommandRefusedError(`I am not in that room. Invite ${as} there first.`);
     }
   }
 
-  async #checkUsable(room: string): Promise<void> {
-    const { db, api, bot, chats } = this.parts;
+  /** Some rooms show from outside who is in them; to one who has left, a room shows how it was then. */
+  async #isKeptOut(as: string, { event, room }: Order): Promise<boolean> {
+    const own = await this.#membership(as, room, as);
+    if (own !== null && own !== 'join') return false;
+    return (await this.#membership(as, room, event.sender)) !== 'join';
+  }
+
+  /** Null for who never was in the room; `hidden` where it does not show. */
+  async #membership(as: string, room: string, user: string): Promise<string | null> {
+    let member: unknown = null;
+    const looking = this.parts.api.member(as, room, user).then((found) => (member = found));
+    return (await ifAllowed(looking)) ? textIn(objectIn({ member }, 'member'), 'membership') : 'hidden';
+  }
+
+  async #leaveAgain({ event, room }: Order): Promise<void> {
+    const { db, api, bot, store } = this.parts;
+    const own = (await api.member(bot.userId, room, bot.userId)) as { reason?: unknown } | null;
+    const isVisit = own?.reason === reasonOf(event) && (await store.find(db, room))?.state !== 'open';
+    if (isVisit) await ifAllowed(api.leave(bot.userId, room, 'What I was asked for is not to be done.'));
+  }
+
+  async #checkIsNoChat(room: string): Promise<void> {
+    const { db, chats } = this.parts;
     const chat = await chats.find(db, room);
     if (chat && chat.state !== 'closed' && chat.state !== 'declined') throw new CommandRefusedError(A_CHAT);
-    if (await api.state(bot.userId, room, 'm.room.encryption')) throw new CommandRefusedError(ENCRYPTED_ROOM);
   }
 
   async #portal({ room }: Order): Promise<Portal> {
@@ -229,7 +287,7 @@ export class RoomCommands {
     throw new CommandRefusedError(NOT_BRIDGED);
   }
 
-  async #lookUp(names: readonly string[]): Promise<{ found: Target[]; lines: string[] }> {
+  async #lookUp(names: readonly string[]): Promise<People> {
     if (names.length > MAX_NAMES) throw new CommandRefusedError(`Please name ${MAX_NAMES} people at most at a time.`);
     const found: Target[] = [];
     const lines: string[] = [];
@@ -271,6 +329,7 @@ export class RoomCommands {
   }
 }
 
+const NOT_IN_IT = 'Only who is in the room can do that.';
 const A_CHAT = 'This room is a chat of two, and what is said in it is for these two only.';
 const NOT_BRIDGED = 'This room is not bridged. `!dm3 bridge bob.eth` does it.';
 
@@ -286,6 +345,8 @@ export function membersText(members: readonly Member[], name: string): string {
   return [head, '', shortList(lines), '', `In dm3 this room is called \`${name}\`.`].join('\n');
 }
 
+const reasonOf = ({ sender, event_id }: MatrixEvent) =>
+  `Asked for by ${sender} (${messageOf(`visit ${event_id}`).slice(0, 8)})`;
 const mayNot = (what: string) => `To do that you need the right to ${what}.`;
 const notAllowed = (who: string) => `${who} may not bridge rooms here; ask the operator of this gateway.`;
 const notHere = (who: string) =>

@@ -12,6 +12,7 @@ import type { MatrixGhosts } from '../ghosts.js';
 import { commandIn, MEMBER_COMMAND, readMemberCommand, type CommandText } from './command-text.js';
 import { membersText, type RoomCommands } from './commands.js';
 import type { FanOut } from './fan-out.js';
+import { FOLLOW_UP, readFollowUp, type FollowUp } from './follow-up.js';
 import type { Member, MemberStore } from './member.store.js';
 import type { PortalLife } from './portal-life.js';
 import type { PortalMembership } from './portal-membership.js';
@@ -54,6 +55,7 @@ export class PortalIntake {
   /** @returns false if the event is a matter of direct chats */
   async handle(event: MatrixEvent): Promise<boolean> {
     const { db, store, membership, upgrades } = this.parts;
+    if (event.type === FOLLOW_UP) return this.#followUp(event).then(() => true);
     if (event.type === 'm.room.member') return membership.handle(event, (missed) => this.catchUp(missed));
     if (await upgrades.begin(event)) return true;
     const missed = await upgrades.follow(event);
@@ -85,6 +87,7 @@ export class PortalIntake {
   /** Tells the author once, in the room. @returns false if the event belongs to no portal */
   async fail(event: MatrixEvent, error: unknown): Promise<boolean> {
     const { db, store, bot } = this.parts;
+    if (event.type === FOLLOW_UP) return this.#giveUp(event, error).then(() => true);
     const portal = await store.ofRoom(db, event.room_id);
     if (!portal || portal.state === 'closed') return false;
     const named = error instanceof GatewayError;
@@ -119,7 +122,29 @@ export class PortalIntake {
     if (!said || !(await this.#isPassedOn(said, event, isOfGhost))) return;
     // First: whatever becomes of it, its author may change it.
     if (event.type !== RECEIPT && !isOfGhost) await events.addReceived(db, event.event_id, event.sender);
-    await fanOut.pass(portal, event, said, await this.#authorOf(event.sender));
+    await fanOut.pass(portal, { event, said, author: await this.#authorOf(event.sender) });
+  }
+
+  /** What a member could not get in the room's turn. Who takes part no longer gets it no more. */
+  async #followUp(order: MatrixEvent): Promise<void> {
+    const { fanOut, shortName } = this.parts;
+    const { portal, member, event, word } = await this.#whose(order);
+    if (portal && word) return fanOut.tellNow(portal, word);
+    const said = event && fromMatrix(event, shortName);
+    if (portal?.state !== 'open' || member?.state !== 'joined' || !said) return;
+    await fanOut.passTo(portal, { event, said, author: await this.#authorOf(event.sender) }, member);
+  }
+
+  async #giveUp(order: MatrixEvent, error: unknown): Promise<void> {
+    const { portal, member, event } = await this.#whose(order);
+    if (portal?.state === 'open' && member && event) await this.parts.fanOut.giveUp(portal, event, member, error);
+  }
+
+  async #whose(order: MatrixEvent): Promise<FollowUp & { portal: Portal | null; member: Member | null }> {
+    const { db, store, members } = this.parts;
+    const what = readFollowUp(order);
+    const portal = await store.byId(db, what.portalId);
+    return { ...what, portal, member: portal && (await members.find(db, portal, what.identity)) };
   }
 
   /** Notices are for those in the room: of ours none crosses. */

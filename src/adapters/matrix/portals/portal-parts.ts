@@ -6,6 +6,7 @@ import type { MatrixBot } from '../bot.js';
 import type { MatrixConfig } from '../config.js';
 import type { MatrixEvent } from '../event.js';
 import type { EventStore } from '../event.store.js';
+import { InboxStore } from '../inbox.store.js';
 import type { MediaBudget } from '../media-budget.js';
 import type { MatrixGhosts } from '../ghosts.js';
 import type { AccessList } from '../access.js';
@@ -88,7 +89,7 @@ export class PortalParts {
     const bridgeBy = config.bridgeBy ?? [`@*:${serverName}`];
     const stores = { store: this.#store, members: this.#members, portals: this.portals };
     const all = { ...line, ...reception, ...stores, config, serverName, askMembers, bridgeBy };
-    const fanOut = new FanOut(all);
+    const fanOut = new FanOut({ ...all, inbox: new InboxStore(line.sealer) });
     const life = new PortalLife({ ...all, fanOut });
     const upgrades = new Upgrades({ ...all, fanOut });
     const membership = new PortalMembership({ ...all, life, upgrades });

@@ -63,6 +63,10 @@ export class PortalStore {
     return this.#open(await db.query<Row>(sql, [this.#addressKey(address)], 'matrix-portal-by-address'));
   }
 
+  async byId(db: Queryable, id: string): Promise<Portal | null> {
+    return this.#open(await db.query<Row>(`SELECT ${COLUMNS} FROM matrix_portal WHERE id = $1`, [id]));
+  }
+
   async setState(db: Queryable, { id }: Portal, state: PortalState): Promise<void> {
     await db.query('UPDATE matrix_portal SET state = $2 WHERE id = $1', [id, state]);
   }
