@@ -5,6 +5,7 @@ import { retryEvents, troubledEvents } from '../src/adapters/matrix/inbox-care.j
 import { MatrixHousekeeping } from '../src/adapters/matrix/housekeeping.js';
 import { EventStore } from '../src/adapters/matrix/event.store.js';
 import { InboxStore } from '../src/adapters/matrix/inbox.store.js';
+import { RoomStore } from '../src/adapters/matrix/room.store.js';
 import { partId } from '../src/adapters/matrix/part-id.js';
 import { silentLog } from '../src/ops/event-log.js';
 import { becomes, BOT, FakeMatrix, ghostOf, says, SERVER } from './support/fake-matrix.js';
@@ -82,8 +83,8 @@ async function write(world: FakeMatrix): Promise<void> {
 }
 
 async function careFor({ db, sealer }: TestStorage): Promise<void> {
-  const [inbox, events] = [new InboxStore(sealer), new EventStore(sealer)];
-  await new MatrixHousekeeping({ db, inbox, events, log: silentLog, deadLetterDays: 30 }).run();
+  const [inbox, events, rooms] = [new InboxStore(sealer), new EventStore(sealer), new RoomStore(sealer)];
+  await new MatrixHousekeeping({ db, inbox, events, rooms, log: silentLog, deadLetterDays: 30 }).run();
   await inbox.postpone(db, randomUUID(), 'LATER', 1);
   await inbox.renew(db, [randomUUID()], 1);
   await troubledEvents(db);

@@ -105,6 +105,7 @@ describeAdapter('matrix', {
       clock,
       log: silentLog,
       maxWaiting: 10_000,
+      delayNoticeSeconds: 3_600,
       leaseSeconds: 10,
       deadLetterDays: 30,
     });

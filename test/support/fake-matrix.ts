@@ -82,6 +82,7 @@ export class FakeMatrix {
       }),
       registration: newRegistration({ serverName: SERVER, url: 'http://localhost' }),
       maxWaiting: 10_000,
+      delayNoticeSeconds: 3_600,
       db,
       sealer,
       clock: { now: () => this.now },

@@ -21,6 +21,7 @@ import type { MatrixConfig } from './config.js';
 import { Doorkeeper } from './doorkeeper.js';
 import { AdapterStoppedError, AppserviceRefusedError, type HomeserverError } from './errors.js';
 import type { MatrixEvent } from './event.js';
+import { EventDelays } from './event-delays.js';
 import { EventStore } from './event.store.js';
 import { isGhostId } from './ghost-id.js';
 import { GhostAccountStore } from './ghost.store.js';
@@ -32,6 +33,8 @@ import { MatrixIntake } from './intake.js';
 import { MATRIX } from './network.js';
 import { MatrixBot } from './bot.js';
 import { MemberCommands } from './portals/member-commands.js';
+import { MemberStore } from './portals/member.store.js';
+import { PortalStore } from './portals/portal.store.js';
 import { PortalParts } from './portals/portal-parts.js';
 import { Concern } from './concern.js';
 import { ChatCommands } from './chat-commands.js';
@@ -67,12 +70,15 @@ export interface MatrixAdapterOptions {
   readonly deadLetterDays: number;
   /** Events that may wait to be handled. */
   readonly maxWaiting: number;
+  /** Who wrote an event that waits hears of it after so long; never if 0. */
+  readonly delayNoticeSeconds: number;
 }
 
 /** What it takes to speak to the homeserver: in any process that works off the queue. */
 interface Line {
   readonly homeserver: Homeserver;
   readonly api: MatrixApi;
+  readonly bot: MatrixBot;
   readonly rooms: RoomStore;
   readonly chats: MatrixRooms;
   readonly events: EventStore;
@@ -255,12 +261,12 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
       limit,
     });
     const access = new AccessList(config);
-    return { homeserver, api, rooms, chats, events, ghosts, portals, access, limits, sender };
+    return { homeserver, api, bot, rooms, chats, events, ghosts, portals, access, limits, sender };
   }
 
   #assemble(port: GatewayPort): Running {
     this.#line ??= this.#open();
-    const { api, rooms, chats, events, ghosts, portals, access, limits } = this.#line;
+    const { api, bot, rooms, chats, events, ghosts, portals, access, limits } = this.#line;
     const { config, registration, db, sealer, clock, log, leaseSeconds, deadLetterDays, maxWaiting } = this.options;
     const { serverName, retrySeconds } = config;
     const isOurs = (userId: string) => this.#isOurs(userId);
@@ -298,10 +304,15 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     const guard = { access, limits, membership, isOurs, bridgeNotices, now };
     const handler = new Doorkeeper({ handler: intake, ...guard, voiceFor: (event) => voiceFor(voices, event) });
     const store = new InboxStore(sealer);
+    const delays = new EventDelays({
+      ...{ db, api, bot, events, rooms, now },
+      ...{ portals: new PortalStore(sealer), members: new MemberStore(sealer) },
+      noticeSeconds: this.options.delayNoticeSeconds,
+    });
     return {
       port,
       ghosts,
-      inbox: new MatrixInbox({ db, store, handler, log, retrySeconds, leaseSeconds, maxWaiting }),
+      inbox: new MatrixInbox({ db, store, handler, delays, log, retrySeconds, leaseSeconds, maxWaiting }),
       concern: new Concern({ db, inbox: store, rooms, portals, isOurs }),
       introduction: new Introduction({ api, registrationId: registration.id, log }),
       housekeeping: new MatrixHousekeeping({ db, inbox: store, events, rooms, log, deadLetterDays }),

@@ -35,6 +35,7 @@ const start = (handle: EventHandler['handle'], fail: EventHandler['fail'] = asyn
     db: storage.db,
     store,
     handler,
+    delays: { tell: async () => undefined, takeBack: async () => undefined },
     log: silentLog,
     retrySeconds: 60,
     leaseSeconds: 600,

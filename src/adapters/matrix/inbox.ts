@@ -8,6 +8,7 @@ import type { Database } from '../../storage/database.js';
 import { SealBrokenError } from '../../storage/errors.js';
 import { InboxFullError, OtherServerError } from './errors.js';
 import type { MatrixEvent } from './event.js';
+import type { EventDelays } from './event-delays.js';
 import type { FilePass, InboxItem, InboxStore } from './inbox.store.js';
 import { TooFastError } from './limits.js';
 import { MemoryBusyError } from './media-budget.js';
@@ -23,6 +24,7 @@ interface Parts {
   readonly db: Database;
   readonly store: InboxStore;
   readonly handler: EventHandler;
+  readonly delays: Pick<EventDelays, 'tell' | 'takeBack'>;
   readonly log: EventLog;
   readonly retrySeconds: number;
   /** How long an event stays with a process that fell silent. */
@@ -171,7 +173,9 @@ export class MatrixInbox {
   /** @returns null if all went well, else as `#failed` */
   async #handle(item: InboxItem): Promise<string | null> {
     try {
-      await this.parts.handler.handle(item.open());
+      const event = item.open();
+      await this.parts.handler.handle(event);
+      if (item.attempts > 0) await this.parts.delays.takeBack(event);
       return null;
     } catch (error) {
       return this.#failed(item, error);
@@ -188,16 +192,29 @@ export class MatrixInbox {
     else log.error('matrix.event-failed', { id: item.id, network: NETWORK, code, attempt }, error);
     if (!isOver(item, error)) {
       await store.postpone(db, item.id, code, pauseSeconds(item, error, retrySeconds));
+      await this.#tellDelay(item, error);
       return 'again';
     }
     if (!(error instanceof SealBrokenError)) await this.#tell(item, error);
     return code;
   }
 
+  /** Where that fails, the next attempt that does tells him. */
+  async #tellDelay(item: InboxItem, error: unknown): Promise<void> {
+    const until = new Date(item.receivedAt.getTime() + EXPIRY_MS);
+    try {
+      await this.parts.delays.tell(item.open(), { error, since: item.receivedAt, until });
+    } catch (failure) {
+      this.parts.log.warn('matrix.delay-untold', { id: item.id, network: NETWORK, code: errorCode(failure) });
+    }
+  }
+
   /** Where the author cannot be told for good, the room goes on all the same. @throws what may pass */
   async #tell(item: InboxItem, error: unknown): Promise<void> {
     try {
-      await this.parts.handler.fail(item.open(), error);
+      const event = item.open();
+      await this.parts.handler.fail(event, error);
+      if (item.attempts > 0) await this.parts.delays.takeBack(event);
     } catch (failure) {
       if (isRetryable(failure)) throw failure;
       this.parts.log.warn('matrix.author-not-told', { id: item.id, network: NETWORK, code: errorCode(failure) });

@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Clock } from '../../common/clock.js';
-import type { Settings } from '../../config/settings.js';
+import { DELAY_NOTICE_SECONDS, type Settings } from '../../config/settings.js';
 import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { Database } from '../../storage/database.js';
@@ -25,12 +25,13 @@ export class MatrixModule {
         sealer: Sealer,
         clock: Clock,
         log: EventLog,
-        { delivery: { leaseSeconds, deadLetterDays, backPressure } }: Settings,
+        { delivery: { leaseSeconds, deadLetterDays, backPressure, delayNoticeSeconds: delay } }: Settings,
       ) => {
         const { maxWaiting } = backPressure;
+        const delayNoticeSeconds = typeof delay === 'number' ? delay : (delay['matrix'] ?? DELAY_NOTICE_SECONDS);
         return new MatrixAdapter({
           ...{ config, registration, db, sealer, clock, log },
-          ...{ leaseSeconds, deadLetterDays, maxWaiting },
+          ...{ leaseSeconds, deadLetterDays, maxWaiting, delayNoticeSeconds },
         });
       },
     };

@@ -31,6 +31,7 @@ beforeEach(async () => {
     deadLetterDays: 30,
     leaseSeconds: 10,
     maxWaiting: 1_000,
+    delayNoticeSeconds: 3_600,
   });
 });
 afterEach(async () => {

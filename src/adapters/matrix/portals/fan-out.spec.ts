@@ -41,6 +41,7 @@ beforeEach(async () => {
     deadLetterDays: 30,
     leaseSeconds: 10,
     maxWaiting: 1_000,
+    delayNoticeSeconds: 3_600,
   });
   await adapter.start(port);
 });
