@@ -52,9 +52,26 @@ describe('What a member says into a room that is being upgraded', () => {
 });
 
 describe('A room whose bridge ends while members cannot be told', () => {
-  it('is closed to all at once, and tells each once', async () => {
+  it('is over all the same where that is for one of them alone, who is told later', async () => {
     world.takes = ({ to: [target] }) => {
       if (target!.name === 'carol.eth') throw new Refusal('BUSY', { retryable: true });
+    };
+    await world.bring(adapter, says(ALICE, ROOM, 'last words'), becomes('leave', BOT, ROOM, ALICE));
+    await eventually('it to be closed', async () => {
+      return (await world.portals.find(storage.db, ROOM))!.state === 'closed';
+    });
+    for (const name of ['bob.eth', 'carol.eth']) expect(await world.stateOf(portal, name)).toBe('left');
+    expect(toldTo('carol.eth')).toEqual([]);
+    world.takes = () => undefined;
+    await world.settled();
+    const over = `${ALICE} has ended the bridge to the room ${ROOM}.`;
+    expect(toldTo('bob.eth')).toEqual([`**${ALICE}**: last words`, over]);
+    expect(toldTo('carol.eth')).toEqual([over]);
+  });
+
+  it('is closed to all at once, and tells each once', async () => {
+    world.takes = ({ to: [target] }) => {
+      if (target!.name === 'carol.eth') throw new Refusal('OVERLOADED', { retryable: true });
     };
     await world.bring(adapter, becomes('leave', BOT, ROOM, ALICE));
     await eventually('it to be tried again', async () => (await world.inbox('attempts > 1')).length > 0);

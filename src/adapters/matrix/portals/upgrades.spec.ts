@@ -83,7 +83,7 @@ describe('A room that was upgraded', () => {
 
   it('takes what still waited in the old one, also where the bot came by an invitation', async () => {
     world.takes = ({ message }) => {
-      if (message.text.includes('early words')) throw new Refusal('BUSY', { retryable: true });
+      if (message.text.includes('early words')) throw new Refusal('OVERLOADED', { retryable: true });
     };
     await world.bring(adapter, says(ALICE, OLD, 'early words'), says(ALICE, OLD, '!dm3 members'));
     await eventually('it to wait', async () => (await world.inbox('attempts > 0')).length > 0);
@@ -95,6 +95,21 @@ describe('A room that was upgraded', () => {
     expect(texts()).toEqual([`**${ALICE}**: early words`, `**${ALICE}**: early words`]);
     const answer = saidIn(NEW).find(({ content }) => String(content['body']).includes('take part (2)'));
     expect(answer!.content['m.relates_to']).toBeUndefined();
+  });
+
+  it('goes on while one of its members still waits for what was said before, who gets it in its order', async () => {
+    world.takes = ({ to: [target] }) => {
+      if (target!.name === 'carol.eth') throw new Refusal('BUSY', { retryable: true });
+    };
+    await world.bring(adapter, says(ALICE, OLD, 'early words'));
+    await eventually('it to wait', async () => (await world.inbox('attempts > 0')).length > 0);
+    world.homeserver.members = (room) => (room === NEW ? [ALICE] : []);
+    await world.bring(adapter, becomes('invite', BOT, NEW, ALICE), says(ALICE, NEW, 'late words'));
+    await eventually('bob to have all', async () => texts().length === 2);
+    world.takes = () => undefined;
+    await world.settled();
+    const both = [`**${ALICE}**: early words`, `**${ALICE}**: late words`];
+    expect(texts()).toEqual([...both, ...both]);
   });
 
   it('leaves behind who cannot come along, and tells him', async () => {
@@ -116,7 +131,7 @@ describe('A room that was upgraded', () => {
 
   it('says in the new one what of it did not arrive', async () => {
     world.takes = ({ message }) => {
-      if (message.text.includes('early words')) throw new Refusal('BUSY', { retryable: true });
+      if (message.text.includes('early words')) throw new Refusal('OVERLOADED', { retryable: true });
     };
     await world.bring(adapter, says(ALICE, OLD, 'early words'));
     await eventually('it to wait', async () => (await world.inbox('attempts > 0')).length > 0);
