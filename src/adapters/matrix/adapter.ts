@@ -304,11 +304,9 @@ export class MatrixAdapter implements Adapter, NoticeSender, IdGiver {
     const guard = { access, limits, membership, isOurs, bridgeNotices, now };
     const handler = new Doorkeeper({ handler: intake, ...guard, voiceFor: (event) => voiceFor(voices, event) });
     const store = new InboxStore(sealer);
-    const delays = new EventDelays({
-      ...{ db, api, bot, events, rooms, now },
-      ...{ portals: new PortalStore(sealer), members: new MemberStore(sealer) },
-      noticeSeconds: this.options.delayNoticeSeconds,
-    });
+    const noticeSeconds = this.options.delayNoticeSeconds;
+    const stores = { events, rooms, portals: new PortalStore(sealer), members: new MemberStore(sealer) };
+    const delays = new EventDelays({ db, api, bot, ...stores, noticeSeconds, now });
     return {
       port,
       ghosts,

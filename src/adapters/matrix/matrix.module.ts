@@ -29,10 +29,8 @@ export class MatrixModule {
       ) => {
         const { maxWaiting } = backPressure;
         const delayNoticeSeconds = typeof delay === 'number' ? delay : (delay['matrix'] ?? DELAY_NOTICE_SECONDS);
-        return new MatrixAdapter({
-          ...{ config, registration, db, sealer, clock, log },
-          ...{ leaseSeconds, deadLetterDays, maxWaiting, delayNoticeSeconds },
-        });
+        const times = { leaseSeconds, deadLetterDays, delayNoticeSeconds };
+        return new MatrixAdapter({ config, registration, db, sealer, clock, log, ...times, maxWaiting });
       },
     };
     return {
