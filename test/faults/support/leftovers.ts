@@ -31,12 +31,12 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        SELECT FROM message m WHERE m.id = d.ref AND m.state = 'failed')`,
   ],
   [
-    'a message that was delivered still has its content',
-    `SELECT id FROM message WHERE state = 'delivered' AND (sealed_payload IS NOT NULL OR sealed_frozen IS NOT NULL)`,
+    'a message that was delivered, or given up, still has its content',
+    `SELECT id FROM message WHERE state IN ('delivered', 'discarded') AND (sealed_payload IS NOT NULL OR sealed_frozen IS NOT NULL)`,
   ],
   [
     'a settled message has no time, or one that is not settled has one',
-    `SELECT id FROM message WHERE (state IN ('delivered', 'failed')) <> (settled_at IS NOT NULL)`,
+    `SELECT id FROM message WHERE (state IN ('delivered', 'failed', 'discarded')) <> (settled_at IS NOT NULL)`,
   ],
   [
     'two messages were accepted for one key, or none for a key that is seen',
@@ -48,9 +48,16 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        AND direction <> 'notice' AND NOT EXISTS (SELECT FROM message_map p WHERE p.conversation_id = m.conversation_id)`,
   ],
   [
-    'a failure is not told once in the history',
-    `SELECT id FROM message m WHERE (state = 'failed')::int <> (
-       SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'failed')`,
+    'a failure is not told once in the history, or what became of it is not',
+    `SELECT id FROM message m WHERE (state IN ('failed', 'discarded'))::int <> (
+         SELECT count(*) FILTER (WHERE event = 'failed') - count(*) FILTER (WHERE event = 'retried')
+         FROM message_event e WHERE e.message_id = m.id)
+       OR (state = 'discarded')::int <> (
+         SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'discarded')`,
+  ],
+  [
+    'a delay is told more than once in the history',
+    `SELECT message_id AS id FROM message_event WHERE event = 'delay-told' GROUP BY 1 HAVING count(*) > 1`,
   ],
   [
     // A success ends a lane's trouble. On the fake network everybody is a destination, also `nobody`, where none comes.
