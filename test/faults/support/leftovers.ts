@@ -65,6 +65,15 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
     `SELECT encode(destination_key, 'hex') AS id FROM outbox_lane WHERE network <> 'fake'`,
   ],
   [
+    'what a homeserver brought still waits, was given up, or was kept',
+    "SELECT id::text FROM matrix_inbox WHERE state <> 'done' OR sealed_event IS NOT NULL",
+  ],
+  [
+    'a bridged room is still being closed, or is closed and has members',
+    `SELECT p.id::text FROM matrix_portal p WHERE state = 'closing' OR (state = 'closed' AND EXISTS (
+       SELECT FROM matrix_member m WHERE m.portal_id = p.id AND m.state IN ('joined', 'asked')))`,
+  ],
+  [
     'a conversation belongs to no message',
     `SELECT id FROM conversation c WHERE NOT EXISTS (SELECT FROM message m WHERE m.conversation_id = c.id)`,
   ],
@@ -97,7 +106,8 @@ async function count(db: Queryable, sql: string): Promise<number[]> {
 /** How much waits, for whoever waits until nothing does. */
 export async function waiting(db: Queryable): Promise<number> {
   const sql = `SELECT greatest((SELECT count(*) FROM outbox_item),
-    (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen')))::int AS count`;
+    (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen')),
+    (SELECT count(*) FROM matrix_inbox WHERE state = 'waiting'))::int AS count`;
   return (await count(db, sql))[0]!;
 }
 
