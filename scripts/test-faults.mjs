@@ -6,9 +6,9 @@ import { runJest } from './run-jest.mjs';
 const HELP = `Usage: npm run test:faults [-- --long] [--only <words>] [--seed <number>] [--workers <number>]
 
   (nothing)  the short form, part of npm test: the process killed once at every marked point, over mail and the fake
-             network, and one of each fault at every peer; a few minutes
+             network, with Matrix at the points that only it has, and one of each fault at every peer; a few minutes
   --long     also the long form: random kills under load, PostgreSQL restarted, killed and without room on its disk,
-             a clock that jumps, two workers at one pair, a worker that freezes
+             a clock that jumps, two workers at one pair, a worker that freezes, Matrix with its roles apart
   --only     scenarios whose name has these words in it: --only "at outbox", --only "postgres, cut"
   --seed     draws what is left to chance as the run with this seed did; every line names its seed
   --workers  suites at a time, 2 if not given

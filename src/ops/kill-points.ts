@@ -20,6 +20,14 @@ export const KILL_POINTS = [
   /** In the transaction that moves an item to the dead letters and enqueues the notice, and after its commit. */
   'outbox.burying',
   'outbox.buried',
+  /** In the transaction that tells an author once that his message still waits, and after its commit. */
+  'delay.telling',
+  'delay.told',
+  /** In the transaction of an operator who has a dead letter tried again or gives it up, and after its commit. */
+  'operator.retrying',
+  'operator.retried',
+  'operator.discarding',
+  'operator.discarded',
   /** The ciphertext is committed; nothing has left. */
   'to-dm3.frozen',
   /** The receiver's delivery service has answered. */

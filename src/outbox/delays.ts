@@ -1,3 +1,4 @@
+import { killPoint } from '../ops/kill-points.js';
 import type { Database, Queryable, Tx } from '../storage/database.js';
 import type { ClaimedItem } from './item-handler.js';
 
@@ -28,6 +29,8 @@ export async function tellOnce(db: Database, item: DelayedItem, tell: (tx: Tx) =
     const sql =
       'UPDATE outbox_item SET notice_at = NULL WHERE head_id = $1 AND seq = $2 AND notice_at <= now() RETURNING 1';
     if ((await tx.query(sql, [item.headId, item.seq])).length === 0) throw gone;
+    killPoint('delay.telling');
+    tx.afterCommit(() => killPoint('delay.told'));
   });
   await work.catch((error: unknown) => {
     if (error !== gone) throw error;

@@ -12,11 +12,15 @@ import { SYNAPSE_PATIENCE_MS, SynapseWorld } from '../support/synapse.js';
 import { TestGateway } from '../support/test-gateway.js';
 import { chance } from './support/chance.js';
 import { pointsOf } from './support/kill-point-suite.js';
+import { leftovers, waiting } from './support/leftovers.js';
 import { reported, SCENARIO_MS } from './support/progress.js';
 import { here } from './support/service-process.js';
 
 const FAST = { firstSeconds: 0.2, factor: 1.5, maxSeconds: 1 };
 const TEXTS = 6;
+const ANSWER = /I connect Matrix rooms|carol.eth takes part|has come along|not bridged any more/;
+const BOT = '@dm3bot:hs.test';
+const CAROL = '@dm3_carol.eth:hs.test';
 
 /** The steps that only Matrix has, with a real homeserver; the others are the same for every network. */
 describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () => {
@@ -80,6 +84,8 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
         gateway = await start();
         await eventually('all of them', async () => (await fromAlice()).length > TEXTS);
         expect((await fromAlice()).map(({ message }) => message.message)).toEqual(['before', ...texts]);
+        expect((await alice.messages(room)).filter(({ sender }) => sender !== alice.id)).toEqual([]);
+        await nothingIsLeft();
         return { nth, letters: TEXTS };
       });
     },
@@ -98,24 +104,43 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
           rmSync(hitFile);
           gateway = await start();
         });
-        const name = await lifeOfARoom(await synapse.user(point.replace('.', '-')), point.replace('.', ''));
+        const alice = await synapse.user(point.replace('.', '-'));
+        const { name, rooms } = await lifeOfARoom(alice, point.replace('.', ''));
         await revived;
         for (const person of [bob, carol]) {
           const heard = (await person.incoming()).filter(({ message }) => message.metadata.from === name);
           const texts = heard.map(({ message }) => /brought you|text \d|not bridged/.exec(message.message!)![0]);
           expect(texts).toEqual(['brought you', 'text 0', 'text 1', 'text 2', 'text 3', 'not bridged']);
         }
+        await nothingIsLeft();
+        const said = (await Promise.all(rooms.map((room) => alice.messages(room)))).flat();
+        const answers = said.filter(({ sender }) => sender !== alice.id);
+        expect(answers.map(({ sender, content }) => [sender, ANSWER.exec(content.body!)?.[0] ?? content.body])).toEqual(
+          [
+            [BOT, 'I connect Matrix rooms'],
+            [BOT, 'carol.eth takes part'],
+            [BOT, 'has come along'],
+            [BOT, 'not bridged any more'],
+          ],
+        );
         return { nth, letters: 12 };
       });
     },
     SCENARIO_MS,
   );
 
-  /** @returns the room's name in dm3 */
-  async function lifeOfARoom(alice: MatrixUser, alias: string): Promise<string> {
-    const bot = '@dm3bot:hs.test';
-    const room = await alice.createRoom([bot], { preset: 'public_chat', is_direct: false, room_alias_name: alias });
-    await alice.untilMember(room, bot, 'join');
+  /** Nobody has a notice, and whatever came of what was said, in the mailboxes, is all that was accepted. */
+  async function nothingIsLeft(): Promise<void> {
+    await eventually('nothing to wait', async () => (await waiting(world.db)) === 0);
+    const arrived = (await Promise.all([bob, carol].map((person) => person.incoming()))).flat().length;
+    expect(await leftovers(world.db, { queued: arrived, deposited: arrived })).toEqual([]);
+    expect(await world.db.query("SELECT id FROM message WHERE direction = 'notice'")).toEqual([]);
+  }
+
+  /** @returns the room's name in dm3, and what it was on Matrix, first and last */
+  async function lifeOfARoom(alice: MatrixUser, alias: string): Promise<{ name: string; rooms: string[] }> {
+    const room = await alice.createRoom([BOT], { preset: 'public_chat', is_direct: false, room_alias_name: alias });
+    await alice.untilMember(room, BOT, 'join');
     await alice.say(room, '!dm3 bridge bob.eth carol.eth');
     await alice.hear(room, '- carol.eth takes part.');
     for (const text of ['text 0', 'text 1']) await alice.say(room, text);
@@ -124,11 +149,11 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
       replacement_room: string;
     };
     const next = answer.replacement_room;
-    await alice.untilMember(next, bot, 'join');
+    await alice.untilMember(next, BOT, 'join');
     for (const text of ['text 2', 'text 3']) await alice.say(next, text);
     await alice.say(next, '!dm3 unbridge');
     await alice.hear(next, 'This room is not bridged any more');
-    for (const ghost of [BOB, '@dm3_carol.eth:hs.test']) await alice.untilMember(next, ghost, 'leave');
+    for (const ghost of [BOB, CAROL]) await alice.untilMember(next, ghost, 'leave');
     for (const person of [bob, carol]) {
       await eventually('the farewell', async () =>
         (await person.incoming()).some(
@@ -136,6 +161,6 @@ describeWithPeer('synapse', 'a kill, with messages under way over Matrix', () =>
         ),
       );
     }
-    return name;
+    return { name, rooms: [room, next] };
   }
 });

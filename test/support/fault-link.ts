@@ -16,6 +16,7 @@ export class FaultLink {
   #bytesLeft = Infinity;
   #muteAt: { readonly text: string; readonly seen: () => void } | null = null;
   #isMuted = false;
+  #answer: string | null = null;
 
   private constructor(
     private readonly target: NetConnectOpts,
@@ -65,6 +66,12 @@ export class FaultLink {
     await new Promise<void>((seen) => (this.#muteAt = { text, seen }));
   }
 
+  /** Whoever says something is answered so by somebody in between, and hung up on; the peer hears nothing of it. */
+  answerWith(text: string): void {
+    this.#answer = text;
+    this.#hangUp();
+  }
+
   /** All is well again; what was stalled goes on. */
   async mend(): Promise<void> {
     this.#isStalled = false;
@@ -72,6 +79,7 @@ export class FaultLink {
     this.#bytesLeft = Infinity;
     this.#muteAt = null;
     this.#isMuted = false;
+    this.#answer = null;
     this.#changes.emit('change');
     if (this.#server) return;
     this.#server = createServer({ allowHalfOpen: true }, (near) => this.#join(near)).listen(this.port, LOOPBACK);
@@ -84,6 +92,7 @@ export class FaultLink {
   }
 
   #join(near: Socket): void {
+    if (this.#answer !== null) return this.#brushOff(near, this.#answer);
     const far = connect({ ...this.target, allowHalfOpen: true });
     const hangUp = () => [near, far].forEach((socket) => socket.destroy());
     for (const socket of [near, far]) {
@@ -92,6 +101,15 @@ export class FaultLink {
     }
     this.#carry(near, far, (chunk) => this.#spend(chunk)).catch(hangUp);
     this.#carry(far, near, (chunk) => (this.#isMuted ? chunk.subarray(0, 0) : chunk)).catch(hangUp);
+  }
+
+  #brushOff(near: Socket, answer: string): void {
+    this.#sockets.add(near);
+    near.on('error', () => near.destroy()).on('close', () => this.#sockets.delete(near));
+    near.once('data', () => {
+      this.disturbed += 1;
+      near.end(answer);
+    });
   }
 
   /** @param allow what of a piece goes through */

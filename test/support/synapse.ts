@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { MatrixConfigInput } from '../../src/adapters/matrix/config.js';
@@ -11,6 +11,10 @@ import { MatrixUser } from './matrix-user.js';
 export const HOMESERVER = 'hs.test';
 /** Making the virtual environment takes a while where it is not there yet. */
 export const SYNAPSE_PATIENCE_MS = 600_000;
+
+interface SynapseWorldOptions extends Partial<SynapseOptions> {
+  readonly entrance?: number;
+}
 
 /** A real Synapse that has the gateway registered, and a link between the two that tests can disturb. */
 export class SynapseWorld {
@@ -26,11 +30,14 @@ export class SynapseWorld {
     private readonly home: string,
   ) {}
 
-  /** With Synapse's own limits ghosts are limited, too: Synapse's default for a registration that does not say. */
-  static async start(options: Partial<SynapseOptions> = {}): Promise<SynapseWorld> {
+  /**
+   * With Synapse's own limits ghosts are limited, too: Synapse's default for a registration that does not say.
+   * @param entrance port at which Synapse looks for the gateway, where that is not the gateway's own
+   */
+  static async start({ entrance, ...options }: SynapseWorldOptions = {}): Promise<SynapseWorld> {
     const home = mkdtempSync(path.join(os.tmpdir(), 'dm3-gateway-synapse-'));
     const [gatewayPort, port] = [await freePort(), await freePort()];
-    const made = newRegistration({ serverName: HOMESERVER, url: `http://${LOOPBACK}:${gatewayPort}` });
+    const made = newRegistration({ serverName: HOMESERVER, url: `http://${LOOPBACK}:${entrance ?? gatewayPort}` });
     const registration = { ...made, rate_limited: options.rateLimits === 'default' };
     const registrationFile = path.join(home, 'registration.yaml');
     writeFileSync(registrationFile, formatRegistration(registration));
@@ -59,6 +66,12 @@ export class SynapseWorld {
       registrationFile: this.registrationFile,
       retrySeconds: 0.2,
     };
+  }
+
+  /** How often Synapse could not bring the gateway something, as its log has it. */
+  get failedPushes(): number {
+    const log = readFileSync(path.join(this.options.dir, 'homeserver.log'), 'utf8');
+    return log.split('push_bulk to ').length - 1;
   }
 
   async user(name: string): Promise<MatrixUser> {

@@ -10,6 +10,7 @@ import {
   type LaneStatus,
 } from '../../outbox/lanes.js';
 import type { DeadLetter, NetworkCounts, Outbox, OutboxCounts, OutboxStatus } from '../../outbox/outbox.js';
+import { killPoint } from '../../ops/kill-points.js';
 import type { Transactor, Tx } from '../../storage/database.js';
 import type { HistoryEntry, MessageStore, StoredMessage } from '../messages/message.store.js';
 import type { MessageTraceStore } from '../messages/message-trace.store.js';
@@ -100,6 +101,8 @@ export class AdminService {
     return this.parts.db.transaction(async (tx) => {
       const found = await this.parts.outbox.retry(tx, id);
       if (found) await this.parts.messages.reopened(tx, id);
+      killPoint('operator.retrying');
+      tx.afterCommit(() => killPoint('operator.retried'));
       return found;
     });
   }
@@ -109,6 +112,8 @@ export class AdminService {
     return this.parts.db.transaction(async (tx) => {
       const found = await this.parts.outbox.discard(tx, id);
       if (found) await this.parts.messages.discarded(tx, id);
+      killPoint('operator.discarding');
+      tx.afterCommit(() => killPoint('operator.discarded'));
       return found;
     });
   }

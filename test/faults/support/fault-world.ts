@@ -7,8 +7,8 @@ import { ROOT as PROJECT } from '../../support/program.js';
 import { furnish, type Furniture } from './furniture.js';
 import { violations } from './invariants.js';
 import { queueState, settledMails, waiting } from './leftovers.js';
-import type { Arrivals, Letter } from './letters.js';
-import { ZONE } from './mail-side.js';
+import { usualFate, type Arrivals, type Fate, type Letter } from './letters.js';
+import { ZONE, type MailSide } from './mail-side.js';
 import type { Peer } from './peers.js';
 import { here, ServiceProcess } from './service-process.js';
 import { DIRECTIONS, Traffic } from './traffic.js';
@@ -26,6 +26,8 @@ export class FaultWorld {
   readonly traffic: Readonly<Record<'email' | 'fake', Traffic>>;
   /** Mails that may have come twice, since something was killed or cut while they were under way. */
   mailsInFlight = 0;
+  /** Of letters, by their ids, with which somebody interferes. */
+  readonly fates = new Map<string, Fate>();
   #service: ServiceProcess | null = null;
   readonly #others: ServiceProcess[] = [];
 
@@ -57,6 +59,15 @@ export class FaultWorld {
 
   get db(): Database {
     return this.parts.db;
+  }
+
+  get mail(): MailSide {
+    return this.parts.mail;
+  }
+
+  /** What an operator needs. */
+  get desk(): Pick<Furniture, 'configFile' | 'env' | 'home' | 'adminUrl'> {
+    return this.parts;
   }
 
   get peers(): readonly Peer[] {
@@ -162,6 +173,12 @@ export class FaultWorld {
     return new Set(places.flat().map(({ text }) => text));
   }
 
+  /** Ids of the letters of which somebody was told so far. */
+  async told(): Promise<Set<string | null>> {
+    const places = await Promise.all(this.#places().map((place) => place.all()));
+    return new Set(places.flat().map(({ noticeAbout }) => noticeAbout));
+  }
+
   /** How many mails the mail server took, and of how many we know that we wrote it down. */
   async mails(): Promise<{ taken: number; settled: number }> {
     const { mail, db } = this.parts;
@@ -172,7 +189,8 @@ export class FaultWorld {
   async violations(): Promise<string[]> {
     const { db } = this.parts;
     const { accepted: letters, mailsInFlight } = this;
-    return violations({ db, places: this.#places(), letters, mailsInFlight });
+    const fateOf = (letter: Letter) => this.fates.get(letter.id) ?? usualFate(letter);
+    return violations({ db, places: this.#places(), letters, fateOf, mailsInFlight });
   }
 
   #places(): Arrivals[] {

@@ -32,6 +32,7 @@ export interface Furniture {
   readonly configFile: string;
   readonly env: Readonly<Record<string, string>>;
   readonly url: string;
+  readonly adminUrl: string;
   readonly fakeDoor: number;
   readonly mail: MailSide;
   readonly fake: FarSide;
@@ -97,7 +98,8 @@ export async function furnish({ postgres }: { postgres?: PostgresConnection }): 
   };
   const elsewhere = new ElsewhereSide(crypto, people.dora, dora);
   const { fakeDoor } = ports;
-  return { home, db, peers, configFile, env, url, fakeDoor, mail, fake, accounts, elsewhere, stops };
+  const adminUrl = `http://${LOOPBACK}:${ports.admin}/admin/v1`;
+  return { home, db, peers, configFile, env, url, adminUrl, fakeDoor, mail, fake, accounts, elsewhere, stops };
 }
 
 type People = Readonly<Record<'alice' | 'bob' | 'dora' | 'rex', Person>>;

@@ -1,12 +1,13 @@
 import type { Queryable } from '../../../src/storage/database.js';
 import { leftovers } from './leftovers.js';
-import type { Arrival, Arrivals, Letter } from './letters.js';
+import type { Arrival, Arrivals, Fate, Letter } from './letters.js';
 
 /** A run, once nothing is under way any more. */
 export interface Run {
   readonly db: Queryable;
   /** Those that were accepted, in the order in which each author wrote them. */
   readonly letters: readonly Letter[];
+  readonly fateOf: (letter: Letter) => Fate;
   readonly places: readonly Arrivals[];
   /** How many mails may have come twice: those between the peer's 250 and our commit when something was killed or cut. */
   readonly mailsInFlight: number;
@@ -22,15 +23,15 @@ interface Place {
  * What is wrong, a sentence each; nothing is well. Delivered is what was accepted, once and in order; repeats are the
  * same to the byte; every failure was told once; no row is left behind.
  */
-export async function violations({ db, letters, places: sides, mailsInFlight }: Run): Promise<string[]> {
+export async function violations({ db, letters, fateOf, places: sides, mailsInFlight }: Run): Promise<string[]> {
   const read = sides.map(async (side): Promise<Place> => ({ ...about(side), arrivals: await side.all() }));
   const places = await Promise.all(read);
   const first = places.flatMap(({ arrivals }) => withoutRepeats(arrivals));
   const deposited = places.filter(({ neverRepeats }) => neverRepeats).flatMap(({ arrivals }) => arrivals).length;
   return [
-    ...deliveredOnce(letters, first),
+    ...deliveredOnce(letters, first, fateOf),
     ...inOrder(letters, first),
-    ...toldOnce(letters, first),
+    ...toldOnce(letters, first, fateOf),
     ...repeats(places, mailsInFlight),
     ...(await leftovers(db, { queued: letters.length, deposited })),
   ];
@@ -42,7 +43,7 @@ function withoutRepeats(arrivals: readonly Arrival[]): Arrival[] {
   return [...new Map(arrivals.toReversed().map((arrival) => [arrival.key, arrival])).values()].reverse();
 }
 
-function deliveredOnce(letters: readonly Letter[], arrivals: readonly Arrival[]): string[] {
+function deliveredOnce(letters: readonly Letter[], arrivals: readonly Arrival[], fateOf: Run['fateOf']): string[] {
   const counts = new Map(letters.map(({ text }) => [text, 0]));
   const found: string[] = [];
   for (const { text, noticeAbout } of arrivals) {
@@ -50,8 +51,9 @@ function deliveredOnce(letters: readonly Letter[], arrivals: readonly Arrival[])
     if (!counts.has(text)) found.push(`"${text}" arrived, and nobody was told that it was accepted`);
     else counts.set(text, counts.get(text)! + 1);
   }
-  for (const { text, arrives } of letters) {
-    const [expected, count] = [arrives ? 1 : 0, counts.get(text)!];
+  for (const letter of letters) {
+    const [{ text }, expected] = [letter, fateOf(letter).arrivals];
+    const count = counts.get(text)!;
     if (count !== expected) found.push(`"${text}" arrived ${count} times instead of ${expected}`);
   }
   return found;
@@ -67,12 +69,13 @@ function inOrder(letters: readonly Letter[], arrivals: readonly Arrival[]): stri
   });
 }
 
-function toldOnce(letters: readonly Letter[], arrivals: readonly Arrival[]): string[] {
+function toldOnce(letters: readonly Letter[], arrivals: readonly Arrival[], fateOf: Run['fateOf']): string[] {
   const notices = arrivals.flatMap(({ noticeAbout }) => (noticeAbout === null ? [] : [noticeAbout]));
   const ids = new Set(letters.map(({ id }) => id));
   const strange = notices.filter((id) => !ids.has(id)).map((id) => `a notice is about ${id}, which is no letter`);
-  const wrong = letters.flatMap(({ text, id, arrives }) => {
-    const [expected, count] = [arrives ? 0 : 1, notices.filter((about) => about === id).length];
+  const wrong = letters.flatMap((letter) => {
+    const [{ text, id }, expected] = [letter, fateOf(letter).notices];
+    const count = notices.filter((about) => about === id).length;
     return count === expected ? [] : [`"${text}" has ${count} notices instead of ${expected}`];
   });
   return [...strange, ...wrong];

@@ -18,17 +18,19 @@ const OF_ONE_DIRECTION: Readonly<Record<string, Direction>> = {
   'from-dm3': 'from-dm3',
 };
 
-/** Steps that only messages of one network take, by how their names begin; it has a suite of its own. */
-const OF_ONE_NETWORK = ['matrix', 'portal'];
+/** Steps by which letters do not come that nobody holds up and that have one network, by how they begin; each has a suite. */
+const APART = ['matrix', 'portal', 'delay', 'operator'] as const;
 
 /** The steps that begin so. */
-export function pointsOf(network: 'matrix' | 'portal'): KillPoint[] {
-  return KILL_POINTS.filter((point) => beginningOf(point) === network);
+export function pointsOf(beginning: (typeof APART)[number]): KillPoint[] {
+  return KILL_POINTS.filter((point) => beginningOf(point) === beginning);
 }
+
+const isApart = (point: KillPoint) => (APART as readonly string[]).includes(beginningOf(point));
 
 const beginningOf = (point: KillPoint) => point.split('.')[0]!;
 
-const CASES = KILL_POINTS.filter((point) => !OF_ONE_NETWORK.includes(beginningOf(point))).flatMap((point) =>
+const CASES = KILL_POINTS.filter((point) => !isApart(point)).flatMap((point) =>
   directionsOf(point).map((direction): [KillPoint, Direction] => [point, direction]),
 );
 

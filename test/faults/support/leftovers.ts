@@ -31,12 +31,12 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        SELECT FROM message m WHERE m.id = d.ref AND m.state = 'failed')`,
   ],
   [
-    'a message that was delivered still has its content',
-    `SELECT id FROM message WHERE state = 'delivered' AND (sealed_payload IS NOT NULL OR sealed_frozen IS NOT NULL)`,
+    'a message that was delivered, or given up, still has its content',
+    `SELECT id FROM message WHERE state IN ('delivered', 'discarded') AND (sealed_payload IS NOT NULL OR sealed_frozen IS NOT NULL)`,
   ],
   [
     'a settled message has no time, or one that is not settled has one',
-    `SELECT id FROM message WHERE (state IN ('delivered', 'failed')) <> (settled_at IS NOT NULL)`,
+    `SELECT id FROM message WHERE (state IN ('delivered', 'failed', 'discarded')) <> (settled_at IS NOT NULL)`,
   ],
   [
     'two messages were accepted for one key, or none for a key that is seen',
@@ -48,14 +48,30 @@ const RULES: readonly (readonly [what: string, sql: string])[] = [
        AND direction <> 'notice' AND NOT EXISTS (SELECT FROM message_map p WHERE p.conversation_id = m.conversation_id)`,
   ],
   [
-    'a failure is not told once in the history',
-    `SELECT id FROM message m WHERE (state = 'failed')::int <> (
-       SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'failed')`,
+    'a failure is not told once in the history, or what became of it is not',
+    `SELECT id FROM message m WHERE (state IN ('failed', 'discarded'))::int <> (
+         SELECT count(*) FILTER (WHERE event = 'failed') - count(*) FILTER (WHERE event = 'retried')
+         FROM message_event e WHERE e.message_id = m.id)
+       OR (state = 'discarded')::int <> (
+         SELECT count(*) FROM message_event e WHERE e.message_id = m.id AND e.event = 'discarded')`,
+  ],
+  [
+    'a delay is told more than once in the history',
+    `SELECT message_id AS id FROM message_event WHERE event = 'delay-told' GROUP BY 1 HAVING count(*) > 1`,
   ],
   [
     // A success ends a lane's trouble. On the fake network everybody is a destination, also `nobody`, where none comes.
     'a destination that takes messages is still held to be out of reach',
     `SELECT encode(destination_key, 'hex') AS id FROM outbox_lane WHERE network <> 'fake'`,
+  ],
+  [
+    'what a homeserver brought still waits, was given up, or was kept',
+    "SELECT id::text FROM matrix_inbox WHERE state <> 'done' OR sealed_event IS NOT NULL",
+  ],
+  [
+    'a bridged room is still being closed, or is closed and has members',
+    `SELECT p.id::text FROM matrix_portal p WHERE state = 'closing' OR (state = 'closed' AND EXISTS (
+       SELECT FROM matrix_member m WHERE m.portal_id = p.id AND m.state IN ('joined', 'asked')))`,
   ],
   [
     'a conversation belongs to no message',
@@ -90,7 +106,8 @@ async function count(db: Queryable, sql: string): Promise<number[]> {
 /** How much waits, for whoever waits until nothing does. */
 export async function waiting(db: Queryable): Promise<number> {
   const sql = `SELECT greatest((SELECT count(*) FROM outbox_item),
-    (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen')))::int AS count`;
+    (SELECT count(*) FROM message WHERE state IN ('accepted', 'frozen')),
+    (SELECT count(*) FROM matrix_inbox WHERE state = 'waiting'))::int AS count`;
   return (await count(db, sql))[0]!;
 }
 

@@ -15,6 +15,16 @@ export interface Letter {
   handIn(): Promise<void>;
 }
 
+/** How often a letter arrives, and how often its author hears of it. */
+export interface Fate {
+  readonly arrivals: number;
+  readonly notices: number;
+}
+
+/** Where nobody interferes. */
+export const usualFate = ({ arrives }: Letter): Fate =>
+  arrives ? { arrivals: 1, notices: 0 } : { arrivals: 0, notices: 1 };
+
 export type Direction = 'to-dm3' | 'from-dm3';
 
 /** Something that reached somebody. */

@@ -15,6 +15,8 @@ export class MailSide implements ForeignSide {
   readonly neverRepeats = false;
   readonly network = 'email';
   readonly peer = 'mail';
+  /** Also `nobody` is somebody now. */
+  everybodyExists = false;
   readonly #read = new Map<TakenMail, Arrival>();
 
   private constructor(
@@ -26,13 +28,14 @@ export class MailSide implements ForeignSide {
   static async start(doorPort: number): Promise<MailSide> {
     const server = await MailServer.reserve();
     await server.start();
-    server.knows = (address) => !address.startsWith('nobody@');
     const isFirstToFail = firstFails();
     server.onAttempt = () => {
       if (server.mood === 'shuts') return;
       server.mood = isFirstToFail(server.attempts.at(-1)!.raw) ? 'defers' : 'takes';
     };
-    return new MailSide(server, doorPort);
+    const side = new MailSide(server, doorPort);
+    server.knows = (address) => side.everybodyExists || !address.startsWith('nobody@');
+    return side;
   }
 
   aliasOf(person: string): string {

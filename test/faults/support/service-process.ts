@@ -62,6 +62,11 @@ export class ServiceProcess {
     }
   }
 
+  /** Where it answers. */
+  get url(): string {
+    return this.options.url;
+  }
+
   get pid(): number {
     return this.program.child.pid!;
   }
