@@ -7,7 +7,6 @@ import { EventStore } from '../src/adapters/matrix/event.store.js';
 import { InboxStore } from '../src/adapters/matrix/inbox.store.js';
 import { RoomStore } from '../src/adapters/matrix/room.store.js';
 import { partId } from '../src/adapters/matrix/part-id.js';
-import { RoomStore } from '../src/adapters/matrix/room.store.js';
 import { silentLog } from '../src/ops/event-log.js';
 import { becomes, BOT, FakeMatrix, ghostOf, says, SERVER } from './support/fake-matrix.js';
 import { fillWithMany } from './support/many-rows.js';
