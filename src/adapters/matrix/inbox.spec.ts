@@ -270,6 +270,19 @@ describe('what the homeserver brought', () => {
     ]);
   });
 
+  it('goes on where a fault of ours keeps its author from being told, or nobody could for very long', async () => {
+    const refused = new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable: false });
+    const later = new DeliveryFailedError({ code: 'LATER', reason: 'not now', retryable: true });
+    await store.add(storage.db, [event('$1', '!a'), event('$2', '!b')]);
+    await storage.db.query(`UPDATE matrix_inbox SET received_at = now() - interval '15 days' WHERE position =
+      (SELECT max(position) FROM matrix_inbox)`);
+    start(
+      () => Promise.reject(refused),
+      ({ event_id: id }) => Promise.reject(id === '$1' ? new TypeError('a fault') : later),
+    );
+    await empty();
+  });
+
   it('is erased when nobody wanted it for long', async () => {
     const inbox = start(async () => {
       throw new DeliveryFailedError({ code: 'REFUSED', reason: 'no', retryable: false });

@@ -209,14 +209,14 @@ export class MatrixInbox {
     }
   }
 
-  /** Where the author cannot be told for good, the room goes on all the same. @throws what may pass */
+  /** Where the author cannot be told for good, or by a fault of ours, the room goes on all the same. @throws what may pass */
   async #tell(item: InboxItem, error: unknown): Promise<void> {
     try {
       const event = item.open();
       await this.parts.handler.fail(event, error);
       if (item.attempts > 0) await this.parts.delays.takeBack(event);
     } catch (failure) {
-      if (isRetryable(failure)) throw failure;
+      if (failure instanceof GatewayError && isRetryable(failure) && !isLongOver(item)) throw failure;
       this.parts.log.warn('matrix.author-not-told', { id: item.id, network: NETWORK, code: errorCode(failure) });
     }
   }
@@ -249,6 +249,11 @@ class FilesUnderWay {
 function pauseSeconds({ attempts }: InboxItem, error: unknown, retrySeconds: number): number {
   if (error instanceof TooFastError || error instanceof MemoryBusyError) return error.retryAfterSeconds;
   return Math.min(retrySeconds * 2 ** attempts, MAX_PAUSE_SECONDS);
+}
+
+/** Whoever could not be told for so long is not told. */
+function isLongOver({ receivedAt }: InboxItem): boolean {
+  return Date.now() - receivedAt.getTime() > 2 * EXPIRY_MS;
 }
 
 function isOver({ attempts, receivedAt }: InboxItem, error: unknown): boolean {
