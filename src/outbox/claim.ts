@@ -50,9 +50,8 @@ export async function claimDue(db: Database, options: ClaimOptions): Promise<Cla
     const wanted = options.limit * (options.isCrowded ? PER_PLACE.crowded : PER_PLACE.usual);
     const candidates = await lockCandidates(tx, db.schema, options, wanted);
     if (candidates.length === 0) return { items: [], isCrowded: false, more: false };
-    const leases = await lease(tx, candidates, options);
-    const isCrowded = leases.length < Math.min(options.limit, candidates.length);
-    const items = leases.length > 0 ? await firstItems(tx, leases) : [];
+    const items = await lease(tx, candidates, options);
+    const isCrowded = items.length < Math.min(options.limit, candidates.length);
     return { items: inOrderOf(candidates, items), isCrowded, more: candidates.length === wanted };
   });
 }
@@ -89,12 +88,12 @@ async function lockCandidates(tx: Tx, schema: string, { held }: ClaimOptions, wa
 }
 
 /**
- * A statement of its own: it has to see what the claim before it has committed, also whom that one has leased. A lapsed
- * lease keeps its place.
+ * A statement of its own: it has to see what the claim before it has committed, also whom that one has leased and which
+ * items it removed; nobody removes any while the heads are locked. A lapsed lease keeps its place.
  */
-async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOptions): Promise<Lease[]> {
+async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOptions): Promise<LeasedItem[]> {
   const { limit, leaseSeconds, caps, holder = null } = options;
-  return tx.query<{ [Field in keyof Lease]: Lease[Field] }>(
+  return tx.query<{ [Field in keyof LeasedItem]: LeasedItem[Field] }>(
     `WITH candidate AS (
        SELECT id, decode(destination, 'hex') AS destination_key, network, place
        FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS c (id, destination, network, place)
@@ -114,7 +113,7 @@ async function lease(tx: Tx, candidates: readonly Candidate[], options: ClaimOpt
        DELETE FROM outbox_lease l USING ranked WHERE l.head_id = ranked.id AND NOT ranked.fits
      ), chosen AS (
        SELECT id, network, destination_key FROM ranked WHERE fits ORDER BY place LIMIT $6
-     ), ${leased('$7', '$8')}`,
+     ), ${leased('$7', '$8')}, lease AS (${LEASES}) SELECT lease.*, item.* FROM lease CROSS JOIN LATERAL (${FIRST_ITEM}) item`,
     [
       candidates.map(({ id }) => id),
       candidates.map(({ destination }) => destination),
@@ -136,18 +135,19 @@ const leased = (seconds: string, holder: string) => `leased AS (
        ON CONFLICT (head_id) DO UPDATE SET destination_key = excluded.destination_key, fence = excluded.fence,
          until = excluded.until, holder = excluded.holder
        RETURNING head_id, fence
-     ) SELECT head_id AS "headId", fence, network, encode(destination_key, 'hex') AS destination
+     )`;
+const LEASES = `SELECT head_id AS "headId", fence, network, encode(destination_key, 'hex') AS destination
        FROM leased JOIN chosen ON id = head_id`;
+/** Of `lease`. */
+const FIRST_ITEM = `SELECT seq, kind, ref, attempts + 1 AS attempt, created_at AS "createdAt", expires_at AS "expiresAt"
+       FROM outbox_item WHERE head_id = lease."headId" ORDER BY seq LIMIT 1`;
 
 /** A statement of its own: that of the claim could still see an item which the pair's last holder just removed. */
 async function firstItems(tx: Tx, leases: readonly Lease[]): Promise<LeasedItem[]> {
   return tx.query<{ [Field in keyof LeasedItem]: LeasedItem[Field] }>(
     `SELECT lease.*, item.*
      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS lease ("headId", fence, network, destination)
-     CROSS JOIN LATERAL (
-       SELECT seq, kind, ref, attempts + 1 AS attempt, created_at AS "createdAt", expires_at AS "expiresAt"
-       FROM outbox_item WHERE head_id = lease."headId" ORDER BY seq LIMIT 1
-     ) item`,
+     CROSS JOIN LATERAL (${FIRST_ITEM}) item`,
     [
       leases.map(({ headId }) => headId),
       leases.map(({ fence }) => fence),
@@ -171,7 +171,7 @@ export async function claimExpired(
          WHERE h.parked AND item.expires_at <= now() LIMIT $2 FOR NO KEY UPDATE OF h SKIP LOCKED
        ), let_in AS (
          UPDATE outbox_head h SET parked = false FROM chosen WHERE h.id = chosen.id
-       ), ${leased('$1', '$3')}`,
+       ), ${leased('$1', '$3')} ${LEASES}`,
       [leaseSeconds, limit, holder],
     );
     return leases.length > 0 ? firstItems(tx, leases) : [];
