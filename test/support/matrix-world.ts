@@ -34,7 +34,6 @@ export function matrixWorld(options: Options = {}): MatrixWorld {
       httpPort: world.synapse.gatewayPort,
       matrix: { ...world.synapse.config, ...options.matrix },
       ...options.gateway,
-      ...(process.env['MXLOG'] ? { log: { level: 'info', destination: process.stderr } } : {}),
     });
     world.bob = await RealClient.create(world.gateway, world.gateway.bob);
   }, SYNAPSE_PATIENCE_MS);
