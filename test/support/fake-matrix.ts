@@ -7,6 +7,7 @@ import { MemberStore } from '../../src/adapters/matrix/portals/member.store.js';
 import { PortalStore, type Portal } from '../../src/adapters/matrix/portals/portal.store.js';
 import { newRegistration } from '../../src/adapters/matrix/registration.js';
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../src/common/ids.js';
+import { systemClock, type Clock } from '../../src/common/clock.js';
 import { GatewayError } from '../../src/common/errors.js';
 import type { AdapterContext, ForeignMessage, GatewayPort, Target } from '../../src/gateway/adapter/adapter.js';
 import type { NeutralMessage } from '../../src/gateway/adapter/message.js';
@@ -31,6 +32,28 @@ interface Writing {
   readonly message?: Partial<NeutralMessage>;
   readonly target?: string;
   readonly conversation?: AdapterContext;
+}
+
+/** An adapter that is not started. */
+export function adapterOn(
+  { db, sealer }: TestStorage,
+  homeserverUrl: string,
+  config: Partial<MatrixConfigInput> = {},
+  clock: Clock = systemClock,
+): MatrixAdapter {
+  const where = { homeserverUrl, serverName: SERVER, registrationFile: 'none' };
+  return new MatrixAdapter({
+    config: matrixConfigSchema.parse({ ...where, retrySeconds: 0.05, ...config }),
+    registration: newRegistration({ serverName: SERVER, url: 'http://localhost' }),
+    db,
+    sealer,
+    clock,
+    log: silentLog,
+    deadLetterDays: 30,
+    leaseSeconds: 10,
+    maxWaiting: 10_000,
+    delayNoticeSeconds: 3_600,
+  });
 }
 
 /** The adapter on a database, between a homeserver and a core that do as they are told. */
@@ -71,25 +94,7 @@ export class FakeMatrix {
   }
 
   async start(config: Partial<MatrixConfigInput> = {}): Promise<MatrixAdapter> {
-    const { db, sealer } = this.storage;
-    const adapter = new MatrixAdapter({
-      config: matrixConfigSchema.parse({
-        homeserverUrl: this.homeserver.url,
-        serverName: SERVER,
-        registrationFile: 'none',
-        retrySeconds: 0.05,
-        ...config,
-      }),
-      registration: newRegistration({ serverName: SERVER, url: 'http://localhost' }),
-      maxWaiting: 10_000,
-      delayNoticeSeconds: 3_600,
-      db,
-      sealer,
-      clock: { now: () => this.now },
-      log: silentLog,
-      deadLetterDays: 30,
-      leaseSeconds: 10,
-    });
+    const adapter = adapterOn(this.storage, this.homeserver.url, config, { now: () => this.now });
     this.#adapters.push(adapter);
     await adapter.start(this.#port());
     return adapter;

@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Clock } from '../../common/clock.js';
-import { DELAY_NOTICE_SECONDS, type Settings } from '../../config/settings.js';
+import { byNetwork, DELAY_NOTICE_SECONDS, type Settings } from '../../config/settings.js';
 import { CLOCK, EVENT_LOG, SETTINGS } from '../../config/tokens.js';
 import type { EventLog } from '../../ops/event-log.js';
 import { Database } from '../../storage/database.js';
@@ -8,6 +8,7 @@ import { Sealer } from '../../storage/sealer.js';
 import { MatrixAdapter } from './adapter.js';
 import { AppserviceController } from './appservice.controller.js';
 import type { MatrixConfig } from './config.js';
+import { MATRIX } from './network.js';
 import { readRegistration } from './registration.js';
 
 /** The adapter, and the door through which the homeserver brings events. */
@@ -28,7 +29,8 @@ export class MatrixModule {
         { delivery: { leaseSeconds, deadLetterDays, backPressure, delayNoticeSeconds: delay } }: Settings,
       ) => {
         const { maxWaiting } = backPressure;
-        const delayNoticeSeconds = typeof delay === 'number' ? delay : (delay['matrix'] ?? DELAY_NOTICE_SECONDS);
+        const notice = byNetwork(delay, DELAY_NOTICE_SECONDS);
+        const delayNoticeSeconds = notice.byNetwork[MATRIX] ?? notice.others;
         const times = { leaseSeconds, deadLetterDays, delayNoticeSeconds };
         return new MatrixAdapter({ config, registration, db, sealer, clock, log, ...times, maxWaiting });
       },

@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { adapterOn } from '../../../test/support/fake-matrix.js';
 import { FakeHomeserver } from '../../../test/support/fake-homeserver.js';
 import { openTestStorage, type TestStorage } from '../../../test/support/storage.js';
-import { systemClock } from '../../common/clock.js';
 import type { EnsName, EthAddress, ForeignAddress, RemoteId } from '../../common/ids.js';
 import type { OutgoingMessage, Rendering } from '../../gateway/adapter/adapter.js';
 import type { NeutralMessage } from '../../gateway/adapter/message.js';
-import { silentLog } from '../../ops/event-log.js';
-import { MatrixAdapter } from './adapter.js';
-import { matrixConfigSchema } from './config.js';
-import { newRegistration } from './registration.js';
+import type { MatrixAdapter } from './adapter.js';
 
 let storage: TestStorage;
 let homeserver: FakeHomeserver;
@@ -18,21 +15,7 @@ beforeAll(async () => void (storage = await openTestStorage('sender')));
 beforeEach(async () => {
   await storage.db.query('TRUNCATE matrix_room, matrix_ghost, matrix_event, rate_window');
   homeserver = await FakeHomeserver.start();
-  adapter = new MatrixAdapter({
-    config: matrixConfigSchema.parse({
-      homeserverUrl: homeserver.url,
-      serverName: 'hs.test',
-      registrationFile: 'none',
-    }),
-    registration: newRegistration({ serverName: 'hs.test', url: 'http://localhost' }),
-    ...storage,
-    clock: systemClock,
-    log: silentLog,
-    deadLetterDays: 30,
-    leaseSeconds: 10,
-    maxWaiting: 1_000,
-    delayNoticeSeconds: 3_600,
-  });
+  adapter = adapterOn(storage, homeserver.url);
 });
 afterEach(async () => {
   await adapter.stop();

@@ -1,17 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '../../../../test/support/eventually.js';
+import { adapterOn } from '../../../../test/support/fake-matrix.js';
 import { FakeHomeserver } from '../../../../test/support/fake-homeserver.js';
 import { openTestStorage, type TestStorage } from '../../../../test/support/storage.js';
-import { systemClock } from '../../../common/clock.js';
 import { GatewayError } from '../../../common/errors.js';
 import type { EnsName, EthAddress, ForeignAddress } from '../../../common/ids.js';
 import type { ForeignMessage, GatewayPort, Target } from '../../../gateway/adapter/adapter.js';
-import { silentLog } from '../../../ops/event-log.js';
-import { MatrixAdapter } from '../adapter.js';
-import { matrixConfigSchema } from '../config.js';
+import type { MatrixAdapter } from '../adapter.js';
 import { ghostId } from '../ghost-id.js';
-import { newRegistration } from '../registration.js';
 import { MemberStore } from './member.store.js';
 import { PortalStore } from './portal.store.js';
 
@@ -31,18 +28,7 @@ beforeEach(async () => {
   [received, trouble] = [[], null];
   homeserver = await FakeHomeserver.start();
   await bridge();
-  const config = { homeserverUrl: homeserver.url, serverName: 'hs.test', registrationFile: 'none', retrySeconds: 0.05 };
-  adapter = new MatrixAdapter({
-    config: matrixConfigSchema.parse(config),
-    registration: newRegistration({ serverName: 'hs.test', url: 'http://localhost' }),
-    ...storage,
-    clock: systemClock,
-    log: silentLog,
-    deadLetterDays: 30,
-    leaseSeconds: 10,
-    maxWaiting: 1_000,
-    delayNoticeSeconds: 3_600,
-  });
+  adapter = adapterOn(storage, homeserver.url);
   await adapter.start(port);
 });
 afterEach(async () => {
